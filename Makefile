@@ -113,6 +113,7 @@ go: $(STATICCHECK) ## check and test the Go code
 	done
 	@unformatted=$$(gofmt -l tests/interop/go) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
 	cd parigot-guest-go && $(STATICCHECK) -checks=all ./... && GOOS=wasip1 GOARCH=wasm $(STATICCHECK) -checks=all,-U1000 ./... && go test -race ./...
+	cd docs/samples/go && go test -race ./...
 
 $(STATICCHECK):
 	GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
@@ -95,23 +96,38 @@ func (s *server) launched(failure *guest.Failure) {
 		return
 	}
 	for _, export := range s.exports {
-		if export.Ready == nil {
-			continue
+		if why := s.prepare(export); why != "" {
+			s.guest.RefuseLaunch(why)
+			return
 		}
-		var reason error
-		ctx := context.WithValue(s.ctx, notReadyKey{}, &reason)
-		ready, err := export.Ready(ctx).Await(s.ctx)
-		if err == nil && ready {
-			continue
-		}
-		why := fmt.Sprintf("Ready of %s is false", export.Service.Name)
-		if reason != nil {
-			why = reason.Error()
-		}
-		s.guest.RefuseLaunch(why)
-		return
 	}
 	s.guest.ConfirmLaunch()
+}
+
+// prepare prepares a service, and returns why it cannot serve, or an empty text.
+func (s *server) prepare(export Export) (why string) {
+	if export.Ready == nil {
+		return ""
+	}
+	returned := false
+	defer func() {
+		// After Goexit the goroutine does not return to launched.
+		if !returned && goexit.InProgress() {
+			why := fmt.Sprintf("Ready of %s ended its goroutine", export.Service.Name)
+			s.guest.RefuseLaunch(why)
+		}
+	}()
+	var reason error
+	ctx := context.WithValue(s.ctx, notReadyKey{}, &reason)
+	ready, err := export.Ready(ctx).Await(s.ctx)
+	returned = true
+	if reason != nil && (err != nil || !ready) {
+		return reason.Error()
+	}
+	if err != nil || !ready {
+		return fmt.Sprintf("Ready of %s is false", export.Service.Name)
+	}
+	return ""
 }
 
 func (s *server) dispatch(in *guest.Inbound, request []byte) {

@@ -217,6 +217,8 @@ func statusOf(err error) *CallError {
 		return &CallError{Code: CodeOf(err), Message: err.Error()}
 	}
 	switch {
+	case errors.Is(err, future.ErrGoexit):
+		return &CallError{Code: Internal, Message: guest.HandlerExited}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &CallError{Code: DeadlineExceeded, Message: err.Error()}
 	case errors.Is(err, context.Canceled):

@@ -2,7 +2,7 @@
 //!
 //! **Wire form**: two `u64`, `high` and `low`. The top 16 bits of `high` are the type's tag. The
 //! other 48 bits of `high` and all of `low` are the payload. Two payloads are special: all zeros is
-//! *empty*, an unset id; all ones is *zero*, the id for "no answer", which equals no id.
+//! *empty*, an unset id; all ones is *zero*, the id for "no answer".
 //!
 //! **Text form**: prefix, `_`, 23 digits and 1 check digit, for example
 //! `svc_0123456789abcdefghjkmnp` and a check digit. Digits are Crockford's base 32 in lower case
@@ -18,7 +18,9 @@
 //! is the prefix read as a number in base 37 (absent = 0, `a` = 1 … `z` = 26, `0` = 27 … `9` = 36),
 //! so that different prefixes have different tags.
 
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::str::FromStr;
 
@@ -95,7 +97,7 @@ impl<T: IdType> Id<T> {
 
     /// The unset id.
     pub const EMPTY: Self = Self::from_payload(0);
-    /// The id for "no answer"; not equal to any id, not even to itself.
+    /// The id for "no answer".
     pub const ZERO: Self = Self::from_payload(PAYLOAD_MASK);
 
     const fn from_payload(payload: u128) -> Self {
@@ -149,7 +151,7 @@ impl<T: IdType> Id<T> {
         ((self.bits >> 64) as u64, self.bits as u64)
     }
 
-    /// Returns all 128 bits, as a key for maps. Unlike zero ids, their keys are equal.
+    /// Returns all 128 bits, the type included.
     pub const fn key(self) -> u128 {
         self.bits
     }
@@ -190,7 +192,28 @@ impl<T: IdType> Copy for Id<T> {}
 
 impl<T: IdType> PartialEq for Id<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.bits == other.bits && !self.is_zero()
+        self.bits == other.bits
+    }
+}
+
+impl<T: IdType> Eq for Id<T> {}
+
+/// Orders by the payload. The payload is random, so the order has no meaning.
+impl<T: IdType> Ord for Id<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bits.cmp(&other.bits)
+    }
+}
+
+impl<T: IdType> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T: IdType> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bits.hash(state);
     }
 }
 
@@ -241,6 +264,11 @@ impl<T: IdType> fmt::Display for Short<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdError {
+    /// A message has no id: its field is absent, or has no content.
+    Missing {
+        /// Name of the expected type.
+        expected: &'static str,
+    },
     /// The prefix or the tag does not belong to the expected type.
     WrongType {
         /// Name of the expected type.
@@ -267,6 +295,7 @@ pub enum IdError {
 impl fmt::Display for IdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            IdError::Missing { expected } => write!(f, "no {expected}: the id is missing"),
             IdError::WrongType { expected, prefix } => {
                 write!(f, "not a {expected}: expected it to start with `{prefix}_`")
             }

@@ -60,6 +60,10 @@
 //!   set `wake_at_ns`.
 //! - A read of [`GO_PARKED_FD`] never ends. A goroutine in such a read keeps the runtime from
 //!   reporting a deadlock while the guest waits for its host.
+//!
+//! A third descriptor takes the log lines of a guest that has not sent its manifest, which is its
+//! first frame: each write to [`GO_LOG_FD`] is one frame of the kind [`Kind::Log`]. The host reads
+//! such lines also if the guest ends before its first turn does.
 #![no_std]
 
 extern crate alloc;
@@ -90,6 +94,8 @@ pub const TURN_MALFORMED_INBOX: u32 = 1;
 pub const GO_IDLE_FD: u32 = 3;
 /// The descriptor of a read that never ends, in one goroutine of each Go guest.
 pub const GO_PARKED_FD: u32 = 4;
+/// The descriptor to which Go guests write log lines before their manifest.
+pub const GO_LOG_FD: u32 = 5;
 
 /// Default limit on metadata, detail and payload of a message together, in bytes: 16 MiB.
 pub const MESSAGE_BYTES_MAX: u32 = 16 << 20;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
@@ -33,10 +34,22 @@ func (b *Base[T]) Set(value T) bool {
 	b.value = value
 	handlers := b.complete()
 	b.mu.Unlock()
+	callAll(handlers, value)
+	return len(handlers) > 0
+}
+
+// callAll calls the handlers in order, also those after a handler that calls [runtime.Goexit].
+func callAll[T any](handlers []func(T), value T) {
+	called := 0
+	defer func() {
+		if called < len(handlers) && goexit.InProgress() {
+			callAll(handlers[called:], value)
+		}
+	}()
 	for _, handle := range handlers {
+		called++
 		handle(value)
 	}
-	return len(handlers) > 0
 }
 
 // complete marks the future as completed and returns the waiting handlers.

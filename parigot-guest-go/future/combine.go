@@ -3,6 +3,8 @@ package future
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 )
 
 // Then calls next with the response of first, and returns a future that completes as the future of
@@ -21,7 +23,7 @@ func Then[T, U any, E, F ErrorType](first *Method[T, E], next func(T) *Method[U,
 		if result.Completed() {
 			return
 		}
-		made := next(response)
+		made := madeBy(next, response, result)
 		second.Store(made)
 		forward(made, result)
 		if result.Completed() {
@@ -36,7 +38,7 @@ func Then[T, U any, E, F ErrorType](first *Method[T, E], next func(T) *Method[U,
 // cancellation of the returned future cancels first.
 func Map[T, U any, E ErrorType](first *Method[T, E], convert func(T) U) *Method[U, E] {
 	result := newCancelling[U, E](first.Cancel)
-	first.Success(func(response T) { result.Complete(convert(response), nil) })
+	first.Success(func(response T) { result.Complete(madeBy(convert, response, result), nil) })
 	first.Failure(func(err error) { fail(result, err) })
 	return result
 }
@@ -131,6 +133,20 @@ func forward[T any, E ErrorType](from, to *Method[T, E]) {
 func fail[T any, E ErrorType](method *Method[T, E], err error) {
 	var none T
 	method.Complete(none, err)
+}
+
+// madeBy returns the result of a function of the user. If the function calls [runtime.Goexit], the
+// future that waits for it fails; it would stay pending otherwise.
+func madeBy[T, R, U any, E ErrorType](function func(T) R, of T, waiting *Method[U, E]) R {
+	returned := false
+	defer func() {
+		if !returned && goexit.InProgress() {
+			fail(waiting, ErrGoexit)
+		}
+	}()
+	made := function(of)
+	returned = true
+	return made
 }
 
 func cancel[F Future](futures []F) {

@@ -47,6 +47,9 @@ var (
 	ErrCanceled = fmt.Errorf("future: %w", context.Canceled)
 	// ErrTimedOut is the error of an expired [Timeout]. It wraps [context.DeadlineExceeded].
 	ErrTimedOut = fmt.Errorf("future: %w", context.DeadlineExceeded)
+	// ErrGoexit is the error of a future whose function, passed to [Then] or [Map], has called
+	// [runtime.Goexit]. Fatal and FailNow of package testing call it.
+	ErrGoexit = errors.New("future: the function called runtime.Goexit")
 	// ErrNone is the error of [Race] without futures.
 	ErrNone = errors.New("future: Race called with no futures")
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
@@ -114,13 +115,21 @@ func (m *Method[T, E]) CompleteMethod(out T, err E) {
 	}
 }
 
-// drain runs the handlers, including handlers registered in the meantime.
+// drain runs the handlers, including handlers registered in the meantime, and those after a handler
+// that calls [runtime.Goexit].
 func (m *Method[T, E]) drain() {
+	drained := false
+	defer func() {
+		if !drained && goexit.InProgress() {
+			m.drain()
+		}
+	}()
 	for {
 		m.mu.Lock()
 		if len(m.handlers) == 0 {
 			m.phase, m.handlers = settled, nil
 			m.mu.Unlock()
+			drained = true
 			return
 		}
 		first := m.handlers[0]

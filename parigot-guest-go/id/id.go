@@ -198,6 +198,13 @@ func (e TypeError) Error() string {
 	return fmt.Sprintf("not a %s: expected it to start with `%s_`", e.Expected, e.Prefix)
 }
 
+// MissingError is the error of a message without an id: its field is absent, or has no content.
+type MissingError struct{ Expected string }
+
+func (e MissingError) Error() string {
+	return fmt.Sprintf("no %s: the id is missing", e.Expected)
+}
+
 // LengthError is the error of a wrong number of characters after the prefix.
 type LengthError struct{ Found int }
 

@@ -26,7 +26,8 @@ const (
 // Id of any type in wire form: 16 bits for the type and 112 random bits. If both fields are 0, the id
 // is not set.
 //
-// The SDKs convert an Id to an id of the expected type, and return an error for an id of another type.
+// The SDKs convert an Id to an id of the expected type, and return an error for an id of another type
+// and for an id that is not set.
 type Id struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	High          uint64                 `protobuf:"fixed64,1,opt,name=high,proto3" json:"high,omitempty"`

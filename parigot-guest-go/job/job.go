@@ -2,9 +2,12 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 )
 
 // Defaults of [Config].
@@ -71,6 +74,10 @@ func (e TooManyError) Error() string {
 	return fmt.Sprintf("%d jobs run, which is the limit", e.AtMost)
 }
 
+// ErrGoexit is the error of a job whose work has called [runtime.Goexit]. Fatal and FailNow of
+// package testing call it.
+var ErrGoexit = errors.New("job: the work called runtime.Goexit")
+
 // New returns an empty set of jobs. The function newID creates their ids.
 func New[T any, I ID](newID func() I, config Config) *Jobs[I, T] {
 	if config.AtMost == 0 {
@@ -99,6 +106,11 @@ func (j *Jobs[I, T]) Start(ctx context.Context, work func(context.Context) (T, e
 	ctx, started.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	j.entries[started.key] = started
 	go func() {
+		defer func() {
+			if goexit.InProgress() {
+				j.end(started, Job[T]{State: Done, Err: ErrGoexit})
+			}
+		}()
 		result, err := work(ctx)
 		j.end(started, Job[T]{Done, result, err})
 	}()

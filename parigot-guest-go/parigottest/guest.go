@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/id"
@@ -209,10 +210,23 @@ func (g *Guest) route(frame *abi.Frame, payload []byte) {
 			call.cancel()
 		}
 	case abi.KindLog:
-		g.host.t.Logf("%v %s %s", abi.Level(frame.Status), g.name, payload)
+		g.host.t.Logf("%v %s %s%s", abi.Level(frame.Status), g.name, payload, fieldsOf(frame))
 	case abi.KindExit:
 		g.exit(int(frame.Status), string(payload))
 	}
+}
+
+// fieldsOf returns the fields of a log frame as text.
+func fieldsOf(frame *abi.Frame) string {
+	pairs, err := frame.Pairs()
+	if err != nil {
+		panic(err) // a bug in package parigot
+	}
+	var text strings.Builder
+	for _, pair := range pairs {
+		fmt.Fprintf(&text, " %s=%s", pair.Key, pair.Value)
+	}
+	return text.String()
 }
 
 func (g *Guest) launchedFrame() abi.Frame {

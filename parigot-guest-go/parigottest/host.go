@@ -10,6 +10,7 @@ import (
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 	"github.com/parigot/parigot/parigot-guest-go/id"
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
@@ -90,6 +91,11 @@ func (h *Host) Start(name string, main func(context.Context)) *Guest {
 	go g.deliver()
 	g.post(startFrame())
 	go func() {
+		defer func() {
+			if goexit.InProgress() { // also after an orderly exit: then Leave does nothing
+				g.guest.Leave(1, "main ended its goroutine")
+			}
+		}()
 		main(g.ctx)
 		g.guest.Leave(0, "")
 	}()

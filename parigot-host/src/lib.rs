@@ -52,5 +52,5 @@ pub use crate::host::{Outcome, Pending, Running, Stopper, start};
 pub use crate::kernel::lifecycle::FAILED as FAILED_STATUS;
 pub use crate::limits::COMPILE_TIME_MAX_DEFAULT;
 pub use crate::settings::{OnCompiling, OnWaiting, Settings};
-pub use crate::start::check::{CheckReport, GuestReport, Requirement, check};
+pub use crate::start::check::{CheckReport, GuestReport, Requirement, Warning, check};
 pub use crate::start::{Exported, schema};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use parigot_host::deployment::{Deployment, Process, process_of};
-use parigot_host::{GuestReport, Requirement};
+use parigot_host::{CheckReport, GuestReport, Requirement, Warning};
 use serde_json::{Value, json};
 
 use crate::cli::Check;
@@ -19,7 +19,10 @@ use crate::report::{self, Problem};
 /// Checks a deployment and prints the result.
 pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
-        Err(error) => conclude(check, &[], &[], &Problem::all_of_file(&error)),
+        Err(error) => {
+            let problems = Problem::all_of_file(&error);
+            conclude(check, &CheckReport::default(), &[], &problems)
+        }
         Ok(deployment) => {
             let report = parigot_host::check(
                 &deployment,
@@ -29,23 +32,27 @@ pub(crate) fn check(check: &Check) -> ExitCode {
             let problems: Vec<_> = problems
                 .map(|problem| Problem::of_guest(problem, &deployment))
                 .collect();
-            conclude(check, &report.guests, &deployment.processes, &problems)
+            conclude(check, &report, &deployment.processes, &problems)
         }
     }
 }
 
 fn conclude(
     Check { file, format, .. }: &Check,
-    guests: &[GuestReport],
+    report: &CheckReport,
     processes: &[Process],
     problems: &[Problem<'_>],
 ) -> ExitCode {
+    let guests = &report.guests;
     match format {
-        Format::Json => report::print(&format!("{}\n", object(guests, processes, problems))),
+        Format::Json => report::print(&format!("{}\n", object(report, processes, problems))),
         Format::Text if problems.is_empty() => {
-            report::print(
-                &(summary(file, guests) + &bindings(guests) + &crossings(guests, processes)),
-            );
+            let warnings = report
+                .warnings
+                .iter()
+                .map(|warning| format!("warning: {warning}\n"));
+            let text = summary(file, guests) + &bindings(guests) + &crossings(guests, processes);
+            report::print(&(text + &warnings.collect::<String>()));
         }
         Format::Text => {
             for problem in problems {
@@ -150,16 +157,23 @@ fn crossings(guests: &[GuestReport], processes: &[Process]) -> String {
     }
 }
 
-fn object(guests: &[GuestReport], processes: &[Process], problems: &[Problem<'_>]) -> Value {
-    let guests: Vec<_> = guests
+fn object(report: &CheckReport, processes: &[Process], problems: &[Problem<'_>]) -> Value {
+    let guests: Vec<_> = report
+        .guests
         .iter()
         .map(|guest| guest_object(guest, processes))
         .collect();
-    json!({
+    let mut object = json!({
         "fits": problems.is_empty(),
         "guests": guests,
         "problems": problems.iter().map(Problem::object).collect::<Vec<_>>(),
-    })
+    });
+    if !report.warnings.is_empty() {
+        let warning_object =
+            |Warning { guest, text }: &Warning| json!({ "guest": guest, "message": text });
+        object["warnings"] = report.warnings.iter().map(warning_object).collect();
+    }
+    object
 }
 
 fn guest_object(guest: &GuestReport, processes: &[Process]) -> Value {

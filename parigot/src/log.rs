@@ -24,6 +24,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::attributes::Attributes;
 use crate::progress::Screen;
 
 /// Stderr. No other code writes to it, so that lines never mix.
@@ -111,6 +112,9 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     }
 }
 
+/// Field with several lines, which follow the line in text.
+const STACK: &str = "stack";
+
 /// Columns of one log line.
 #[derive(Default)]
 pub(crate) struct Columns {
@@ -121,6 +125,8 @@ pub(crate) struct Columns {
     pub(crate) message: String,
     /// Fields without a column of their own, printed after the message.
     pub(crate) rest: Vec<(&'static str, Value)>,
+    /// Attributes of a guest's line.
+    pub(crate) attributes: Attributes,
 }
 
 impl Visit for Columns {
@@ -147,6 +153,7 @@ impl Visit for Columns {
             "instance" => self.instance = Some(value),
             "call" => self.call = Some(value),
             "message" => self.message = value,
+            "attributes" => self.attributes = Attributes::parse(&value),
             name => self.rest.push((name, value.into())),
         }
     }
@@ -171,16 +178,15 @@ impl Columns {
         }
         line.push(' ');
         push_text(&mut line, &self.message);
+        push_text(&mut line, &self.attributes.text());
         for (name, value) in &self.rest {
-            push_text(
-                &mut line,
-                &format!(
-                    " {name}={}",
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned)
-                ),
-            );
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            match *name {
+                STACK => push_text(&mut line, &format!("\n{value}")),
+                name => push_text(&mut line, &format!(" {name}={value}")),
+            }
         }
         line.push('\n');
         line
@@ -219,6 +225,9 @@ impl Columns {
         object.serialize_entry("message", &self.message)?;
         for (name, value) in &self.rest {
             object.serialize_entry(name, value)?;
+        }
+        for (name, value) in self.attributes.members() {
+            object.serialize_entry(&name, value)?;
         }
         object.end()
     }
@@ -351,6 +360,26 @@ mod tests {
     }
 
     #[test]
+    fn a_stack_follows_its_line() {
+        let columns = Columns {
+            message: "panicked: cold".into(),
+            rest: vec![
+                ("method", "a".into()),
+                (STACK, "main.main()\n\tmain.go:5".into()),
+            ],
+            ..Columns::default()
+        };
+        let text = columns.text(UNIX_EPOCH, Level::ERROR, false);
+        let expected = " panicked: cold method=a\n    main.main()\n    \tmain.go:5\n";
+        assert!(text.ends_with(expected), "{text}");
+        let json = columns.json(UNIX_EPOCH, Level::ERROR);
+        assert!(
+            json.contains(r#""stack":"main.main()\n\tmain.go:5"}"#),
+            "{json}"
+        );
+    }
+
+    #[test]
     fn colour_marks_the_level_alone() {
         let line = Columns::default().text(UNIX_EPOCH, Level::WARN, true);
         assert_eq!(
@@ -408,6 +437,7 @@ mod tests {
                     call = %"cal_1",
                     polls = 7,
                     why = "slow",
+                    attributes = %r#"{"oven":2,"call":"forged"}"#,
                     "over budget"
                 );
             },
@@ -423,11 +453,11 @@ mod tests {
     fn an_event_fills_the_columns() {
         assert_eq!(
             written(Format::Text),
-            " WARN  a ins_1 cal_1 over budget polls=7 why=slow\n"
+            " WARN  a ins_1 cal_1 over budget oven=2 call=forged polls=7 why=slow\n"
         );
         let expected = concat!(
             r#"","level":"WARN","service":"a","instance":"ins_1","call":"cal_1","#,
-            r#""message":"over budget","polls":7,"why":"slow"}"#,
+            r#""message":"over budget","polls":7,"why":"slow","oven":2,"attr.call":"forged"}"#,
             "\n"
         );
         assert_eq!(written(Format::Json), expected);

@@ -14,6 +14,7 @@
 //! | `stdin.rs` | standard input for programs of a child process |
 //! | `report.rs` | problems of a deployment, for people and programs |
 
+mod attributes;
 mod boilerplateid;
 mod check;
 mod cli;

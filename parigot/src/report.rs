@@ -221,10 +221,7 @@ fn next_step(problem: &StartProblem) -> Option<String> {
         StartProblem::Unreadable { .. } => {
             "build the guest, or correct the path, which is relative to the deployment file"
         }
-        StartProblem::Module { .. } => {
-            "a guest is a library crate that uses parigot-guest of this version, built for \
-             wasm32-unknown-unknown"
-        }
+        StartProblem::Module { next_step, .. } => next_step,
         StartProblem::CompileTime { .. } => {
             "raise the limit with `--compile-time`; code with hundreds of nested blocks compiles \
              slowly"

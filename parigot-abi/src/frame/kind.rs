@@ -73,7 +73,8 @@ kinds! {
     /// send a failed [`Kind::Reply`] with [`LAUNCH_NUMBER`](crate::frame::LAUNCH_NUMBER) instead.
     Launch = 8;
     /// Out: a log line. `status` is a [`Level`], and `number` is the related inbound call or
-    /// [`crate::control::NO_CALL`]. The metadata holds the fields, the payload the text.
+    /// [`crate::control::NO_CALL`]. The payload is the text. The metadata holds the fields: names,
+    /// and values in JSON. A value that is not JSON is a text.
     Log = 9;
     /// Out, the guest's last frame: the guest exits. `status` is the exit status, 0 to 255; the
     /// payload is the reason, for the log.

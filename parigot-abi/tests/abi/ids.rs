@@ -1,5 +1,7 @@
 //! Guarantees of ids: one text form that can be copied, and detection of typing errors.
 
+use std::collections::{BTreeSet, HashSet};
+
 use parigot_abi::id::{CallId, HostId, Id, IdError, InstanceId, MethodId, ServiceId};
 
 const ALPHABET: &str = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -134,17 +136,27 @@ fn no_two_types_share_a_tag() {
 }
 
 #[test]
-fn zero_equals_no_id_and_empty_is_unset() {
+fn zero_differs_from_empty_which_is_unset() {
     let zero = ServiceId::ZERO;
     assert!(zero.is_zero() && !zero.is_empty());
-    assert_ne!(zero, zero);
-    assert_eq!(zero.key(), zero.key());
     assert_ne!(zero, ServiceId::EMPTY);
 
     let empty = ServiceId::default();
     assert!(empty.is_empty() && !empty.is_zero());
     assert_eq!(empty, ServiceId::EMPTY);
     assert_eq!(ServiceId::from_wire(0, 0), Ok(empty));
+}
+
+#[test]
+fn ids_are_keys_of_maps() {
+    let ids: Vec<_> = samples().into_iter().chain([ServiceId::ZERO]).collect();
+    let hashed: HashSet<_> = ids.iter().copied().collect();
+    let sorted: BTreeSet<_> = ids.iter().copied().collect();
+    for id in ids {
+        assert_eq!(id, id);
+        assert!(hashed.contains(&id) && sorted.contains(&id), "{id}");
+    }
+    assert_eq!(sorted.last(), Some(&ServiceId::ZERO));
 }
 
 #[test]

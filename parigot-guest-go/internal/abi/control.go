@@ -14,13 +14,15 @@ const (
 	NoCall = math.MaxUint64
 )
 
-// Nonblocking descriptors that are open in every guest from the start.
+// Descriptors that are open in every guest from the start. The first two are nonblocking.
 const (
 	// IdleFD becomes readable when no goroutine can run any more, which is the end of a turn.
 	IdleFD = 3
 	// ParkedFD never becomes readable. A goroutine that reads it keeps the runtime from reporting a
 	// deadlock while the guest waits for its host.
 	ParkedFD = 4
+	// LogFD takes log frames of a guest that has not sent its manifest, one with each write.
+	LogFD = 5
 )
 
 // Control is the control block: a fixed record in the guest's memory that holds the state shared by

@@ -163,14 +163,3 @@ func (g *Guest) progress(call uint64, service, method uint32) {
 		g.outbox.Progress(call, service, method)
 	}
 }
-
-// Log adds a line to the log. The line belongs to that inbound call, or to none: [abi.NoCall].
-func (g *Guest) Log(level abi.Level, call uint64, text string) {
-	frame := abi.Frame{Header: abi.NewHeader(abi.KindLog)}
-	frame.Number, frame.Status = call, uint32(level)
-	frame.Payload = []byte(cut(text, g.MessageBytesMax()))
-	g.send(frame)
-}
-
-// cut truncates a text to at most most bytes.
-func cut(text string, most int) string { return text[:min(len(text), most)] }

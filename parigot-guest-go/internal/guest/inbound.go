@@ -90,6 +90,20 @@ func (in *Inbound) run() {
 	in.guest.progress(abi.NoCall, 0, 0)
 }
 
+// exit answers a call whose handler has ended its goroutine.
+func (in *Inbound) exit() {
+	in.Fail(abi.Internal, abi.Detail{Cause: abi.CauseAnswered, Message: HandlerExited})
+	in.guest.progress(abi.NoCall, 0, 0)
+}
+
+// HandlerExited is the text of a failure because a handler has ended its goroutine.
+const HandlerExited = "the handler ended its goroutine: " +
+	"it called runtime.Goexit, or Fatal or FailNow of package testing"
+
+// panics makes the host name this call as the cause. The call that began last may be another one,
+// if this one has blocked meanwhile.
+func (in *Inbound) panics() { in.ShowProgress() }
+
 // ShowProgress reports to the host that the call is served from now on.
 func (in *Inbound) ShowProgress() { in.guest.progress(in.number, in.service, in.method) }
 

@@ -3,6 +3,7 @@ package guest
 import (
 	"runtime"
 
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
@@ -29,7 +30,9 @@ const idleMax = 64
 //	idle            no task                        parked
 //	parked          wakeOne                        woken
 //
-// Instead of parking, a worker ends if enough others are parked, or if the pool is closed.
+// Instead of parking, a worker ends if enough others are parked, or if the pool is closed. A
+// running worker also ends if its task ends the goroutine. The waiting tasks have another worker
+// then, since the pool wakes one for every task behind a running one.
 //
 // EndTurn saves a switch to the goroutine that otherwise ends the turn. If EndTurn declines, other
 // goroutines can run and may add tasks. The field waking is set meanwhile, so that wakeOne wakes no
@@ -56,6 +59,15 @@ type task interface{ run() }
 type function func()
 
 func (f function) run() { f() }
+
+// interruptible is a task that ends in a defined way if [task.run] does not return.
+type interruptible interface {
+	task
+	// exit replaces the rest of run after [runtime.Goexit].
+	exit()
+	// panics is called before the runtime reports a panic in run and ends the program.
+	panics()
+}
 
 // Do adds a task, which runs after the tasks added before.
 func (p *Pool) Do(task func()) { p.do(function(task)) }
@@ -146,6 +158,8 @@ const (
 func (p *Pool) work() {
 	wake := make(chan struct{}, 1)
 	state := woken
+	var current task // nil while no task runs
+	defer func() { interrupt(current) }()
 	for {
 		p.mu.Lock()
 		if state != running {
@@ -155,7 +169,9 @@ func (p *Pool) work() {
 		switch {
 		case task != nil:
 			p.mu.Unlock()
+			current = task
 			task.run()
+			current = nil
 			state = running
 		case p.EndTurn != nil && state != idle:
 			// This worker looks for a task after EndTurn, so wakeOne need not wake another.
@@ -174,6 +190,18 @@ func (p *Pool) work() {
 			<-wake
 			state = woken
 		}
+	}
+}
+
+// interrupt ends a task that has not returned. It runs deferred on the goroutine of the task; the
+// task is nil if the worker has ended between two tasks.
+func interrupt(task task) {
+	switch task, ok := task.(interruptible); {
+	case !ok:
+	case goexit.InProgress():
+		task.exit()
+	default:
+		task.panics()
 	}
 }
 

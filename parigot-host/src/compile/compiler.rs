@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, ExternType, FuncType, Module, ValType};
+use wasmtime::{Config, Engine, ExternType, FuncType, ImportType, Module, ValType};
 
 use crate::compile::code_cache::Cache;
 use crate::compile::timeout;
 use crate::descriptors::section;
-use crate::error::ModuleError;
+use crate::error::{GoBuildError, ModuleError};
 use crate::guest::wasi::go_module;
 use crate::guest::wasi::imports::{IMPORTS, MODULE};
 use crate::guest::wasm::GuestModule;
@@ -34,6 +34,9 @@ const EXPORTS: [(&str, usize, bool); 4] = [
 
 /// Additional export of a library built by Go, which starts the runtime.
 const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
+
+/// Module from which a program of Go for JavaScript imports.
+const JS_IMPORTS: &str = "gojs";
 
 impl Compiler {
     /// Creates a compiler; a cache folder in `settings` keeps the compiled modules.
@@ -94,7 +97,11 @@ impl Compiler {
             }
         };
         let is_go = go_module::is_go(bytes);
-        check_imports(&module, is_go)?;
+        if is_go {
+            check_go_build(&module)?;
+        } else {
+            check_imports(&module)?;
+        }
         check_exports(&module, is_go)?;
         let descriptors = if self.reads_descriptors {
             section::descriptors(bytes)
@@ -105,18 +112,37 @@ impl Compiler {
     }
 }
 
-/// Rejects imports, except those of Go's runtime in a module of Go's linker.
-fn check_imports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
-    for import in module.imports() {
-        let name = import.name();
-        if !(is_go && import.module() == MODULE && IMPORTS.contains(&name)) {
-            return Err(ModuleError::Import {
-                module: import.module().into(),
-                name: name.into(),
-            });
-        }
+/// Rejects a module of Go's linker that was built in another way than a guest, or without the SDK,
+/// and imports that are not those of Go's runtime.
+fn check_go_build(module: &Module) -> Result<(), GoBuildError> {
+    let exports = |name| module.get_export(name).is_some();
+    let is_unknown =
+        |import: &ImportType<'_>| !(import.module() == MODULE && IMPORTS.contains(&import.name()));
+    if module.imports().any(|import| import.module() == JS_IMPORTS) {
+        Err(GoBuildError::Js)
+    } else if let Some(import) = module.imports().find(is_unknown) {
+        Err(GoBuildError::Import {
+            module: import.module().into(),
+            name: import.name().into(),
+        })
+    } else if exports("_start") {
+        Err(GoBuildError::Program)
+    } else if EXPORTS.iter().all(|(name, ..)| !exports(name)) {
+        Err(GoBuildError::NoSdk)
+    } else {
+        Ok(())
     }
-    Ok(())
+}
+
+/// Rejects imports.
+fn check_imports(module: &Module) -> Result<(), ModuleError> {
+    match module.imports().next() {
+        Some(import) => Err(ModuleError::Import {
+            module: import.module().into(),
+            name: import.name().into(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Requires the exports of the ABI, each with its exact type.

@@ -12,7 +12,11 @@ use crate::limits::Size;
 pub(crate) enum GuestFault {
     /// A panic; the text has its position and message, as the guest wrote them.
     #[error("{text}")]
-    Panic { text: String },
+    Panic {
+        text: String,
+        /// Stacks that the guest's runtime has written; empty for languages without such a report.
+        stack: String,
+    },
     /// A trap of the engine: `unreachable`, an access out of bounds, a stack overflow.
     #[error("trapped: {reason}")]
     Trap { reason: String },
@@ -23,8 +27,12 @@ pub(crate) enum GuestFault {
     #[error("was killed: {0}")]
     OverBudget(OverBudget),
     /// The guest exited through its language's runtime.
-    #[error("exited with status {status}")]
-    Exit { status: u8 },
+    #[error("exited with status {status}{}", after_colon(last_line))]
+    Exit {
+        status: u8,
+        /// `last log line: …` of the guest's last turn, unless the guest succeeded; or empty.
+        last_line: String,
+    },
     /// The guest refused its inbox, which only a broken guest does.
     #[error("could not read its inbox: {text}")]
     Inbox { text: String },
@@ -64,7 +72,19 @@ impl GuestFault {
         if panic.is_empty() {
             GuestFault::Trap { reason }
         } else {
-            GuestFault::Panic { text: panic }
+            GuestFault::Panic {
+                text: panic,
+                stack: String::new(),
+            }
+        }
+    }
+
+    /// Returns the stacks that the guest's runtime has written about the fault.
+    pub(crate) fn stack(&self) -> Option<&str> {
+        match self {
+            GuestFault::Panic { stack, .. } if !stack.is_empty() => Some(stack),
+            GuestFault::OutOfMemory { last, .. } => last.stack(),
+            _ => None,
         }
     }
 }
@@ -129,6 +149,14 @@ pub(crate) struct OverBudget {
     pub(crate) method: Option<String>,
 }
 
+/// Returns the reason of an exit, if there is one, for the end of a text.
+pub(crate) fn after_colon(reason: &str) -> String {
+    match reason {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    }
+}
+
 fn in_method(method: &Option<String>) -> String {
     method
         .as_ref()
@@ -176,9 +204,9 @@ impl fmt::Display for Ending {
 impl From<GuestFault> for Ending {
     fn from(fault: GuestFault) -> Self {
         match fault {
-            GuestFault::Exit { status } => Ending::Exit {
+            GuestFault::Exit { status, last_line } => Ending::Exit {
                 status,
-                reason: String::new(),
+                reason: last_line,
             },
             fault => Ending::Fault(fault),
         }

@@ -23,10 +23,10 @@ pub(crate) mod suggest;
 pub use config::{ConfigError, DeploymentError, UnknownProcess};
 pub(crate) use config::{ConfigErrorKind, ProcessesErrorKind};
 pub(crate) use failure::{Failure, Unavailable};
-pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget};
+pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget, after_colon};
 #[cfg(feature = "nats")]
 pub use network::NetworkError;
 pub use schema::SchemaError;
 pub use secret::SecretError;
+pub(crate) use start::{GoBuildError, ModuleError, TooLarge};
 pub use start::{GraphError, StartError, StartProblem};
-pub(crate) use start::{ModuleError, TooLarge};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parigot_abi::{VERSION, Version};
 
+use crate::error::suggest::quoted;
 use crate::error::{GuestFault, SchemaError, SecretError};
 use crate::limits::{MODULE_BYTES_MAX, Size, TABLE_ENTRIES_MAX};
 
@@ -43,6 +44,8 @@ pub enum StartProblem {
         path: PathBuf,
         /// Cause.
         source: Arc<dyn Error + Send + Sync>,
+        /// Next step, in the words of the guest's language.
+        next_step: &'static str,
     },
     /// The module was not compiled in time.
     #[error(
@@ -284,16 +287,6 @@ impl GraphError {
     }
 }
 
-/// Formats names in backquotes, with commas and "and".
-fn quoted(names: &[String]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    match &quoted[..] {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
 /// Error of a module that cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ModuleError {
@@ -307,6 +300,8 @@ pub(crate) enum ModuleError {
     CompileTime { time_max: Duration },
     #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
     Memory { bytes: usize, bytes_max: usize },
+    #[error(transparent)]
+    GoBuild(#[from] GoBuildError),
     #[error("imports `{module}.{name}`, and guests have no imports")]
     Import { module: String, name: String },
     #[error("does not export {missing}")]
@@ -319,6 +314,19 @@ pub(crate) enum ModuleError {
         abi_next_step(*found)
     )]
     Abi { found: Version },
+}
+
+/// Error of a module that Go's linker has written, but not as a guest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GoBuildError {
+    #[error("built with GOOS=js, expected GOOS=wasip1")]
+    Js,
+    #[error("a program of Go, expected a library: it was built without `-buildmode=c-shared`")]
+    Program,
+    #[error("a library of Go without the SDK: it does not import parigot-guest-go")]
+    NoSdk,
+    #[error("imports `{module}.{name}`, and a guest in Go has no imports but those of its runtime")]
+    Import { module: String, name: String },
 }
 
 /// Returns the next step after a guest and this host were built for different versions of the ABI.
@@ -437,6 +445,7 @@ impl StartProblem {
             _ => StartProblem::Module {
                 guest,
                 path,
+                next_step: error.next_step(),
                 source: error,
             },
         }
@@ -452,6 +461,31 @@ impl StartProblem {
 }
 
 impl ModuleError {
+    /// Returns the next step, in the words of the guest's language if that is known.
+    fn next_step(&self) -> &'static str {
+        match self {
+            ModuleError::GoBuild(GoBuildError::Js | GoBuildError::Program) => {
+                "build the guest with `GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`"
+            }
+            ModuleError::GoBuild(GoBuildError::NoSdk) => {
+                "import github.com/parigot/parigot/parigot-guest-go in package main, and call \
+                 `parigot.Launch` or the generated `Run…` from main"
+            }
+            ModuleError::GoBuild(GoBuildError::Import { .. }) => {
+                "remove the declaration with `//go:wasmimport`, or the package that has it"
+            }
+            ModuleError::NotWasm => {
+                "build the guest for wasm: in Rust with `cargo build --release --target \
+                 wasm32-unknown-unknown`, in Go with `GOOS=wasip1 GOARCH=wasm go build \
+                 -buildmode=c-shared`"
+            }
+            _ => {
+                "a guest is a library crate that uses parigot-guest of this version, built for \
+                 wasm32-unknown-unknown"
+            }
+        }
+    }
+
     pub(crate) fn of_instantiation(error: wasmtime::Error) -> Self {
         match error.downcast_ref() {
             Some(&TooLarge::Memory { bytes, bytes_max }) => {

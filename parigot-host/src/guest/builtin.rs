@@ -2,11 +2,12 @@
 //! guests of tests. The kernel treats them like any other guest.
 
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::{LAUNCH_NUMBER, Level};
+use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
 
 use crate::error::{ActiveCall, GuestFault};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
+use crate::log::guest_log::GuestLine;
 
 /// Guest that is part of the host and runs in the host's memory and on the host's clock.
 pub(crate) trait BuiltIn: Send + 'static {
@@ -48,7 +49,7 @@ impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInFactory<
     fn instantiate(
         &self,
         _: InstanceConfig<'_>,
-        _: &mut dyn FnMut(Level, &str),
+        _: &mut dyn FnMut(&GuestLine<'_>),
     ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
         Ok(Box::new(BuiltInGuest {
             guest: (self.0)(),
@@ -98,7 +99,7 @@ impl<G: BuiltIn> GuestInstance for BuiltInGuest<G> {
         &self.outbox.0
     }
 
-    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
+    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(&GuestLine<'_>)) {}
 }
 
 /// Frames that a guest sends in a turn.

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 
 use crate::error::{ActiveCall, GuestFault, ModuleError, SecretError};
+use crate::log::guest_log::GuestLine;
 
 /// Factory of a guest's instances, used at the start and after each restart.
 pub(crate) trait InstanceFactory: Send + Sync {
@@ -22,8 +22,13 @@ pub(crate) trait InstanceFactory: Send + Sync {
     fn instantiate(
         &self,
         config: InstanceConfig<'_>,
-        line: &mut dyn FnMut(Level, &str),
+        line: &mut dyn FnMut(&GuestLine<'_>),
     ) -> Result<Box<dyn GuestInstance>, InstantiateError>;
+
+    /// Returns true if the guest contains code that listens on a network, which no guest has.
+    fn listens(&self) -> bool {
+        false
+    }
 
     /// Returns the descriptors that the guest carries outside its manifest: a serialized
     /// `FileDescriptorSet`, or empty.
@@ -104,9 +109,9 @@ pub(crate) trait GuestInstance: Send {
     /// Returns the frames that the last turn left, also after a fault.
     fn outbox(&self) -> &[u8];
 
-    /// Passes each line that the guest wrote to stdout or stderr to `line`; includes an unfinished
-    /// line if the guest has `ended`.
-    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str));
+    /// Passes each line that the guest wrote outside of its outbox to `line`; includes an
+    /// unfinished line if the guest has `ended`.
+    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(&GuestLine<'_>));
 }
 
 /// Outcome of a turn.

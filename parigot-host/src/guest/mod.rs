@@ -5,6 +5,7 @@
 //! | `code.rs` | interface between the scheduler and a guest: factories, instances, turns |
 //! | `wasm.rs` | guests that are wasm modules |
 //! | `wasi/` | imports of guests compiled by Go |
+//! | `fault.rs` | an engine's error as a fault, in the words of the guest |
 //! | `builtin.rs` | guests that are part of the host |
 //! | `budget.rs`, `epoch_ticker.rs` | limit on the CPU time of a turn |
 //! | `memory_limiter.rs` | limit on the memory of an instance |
@@ -15,6 +16,7 @@ pub(crate) mod budget;
 pub(crate) mod builtin;
 pub(crate) mod code;
 pub(crate) mod epoch_ticker;
+pub(crate) mod fault;
 pub(crate) mod memory_limiter;
 pub(crate) mod stack;
 pub(crate) mod wasi;

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use parigot_abi::control::{
     CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET,
 };
-use parigot_abi::frame::Level;
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{Manifest, Prologue, TURN_OK, VERSION, Version};
 use wasmtime::{
@@ -27,11 +26,12 @@ use wasmtime::{
 use crate::error::{ActiveCall, GuestFault, ModuleError, OverBudget};
 use crate::guest::budget::{Budgets, Tick, Watch};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
+use crate::guest::fault::EngineError;
 use crate::guest::memory_limiter::Limits;
 use crate::guest::wasi::Wasi;
-use crate::guest::wasi::imports::{self, ProcExit};
-use crate::guest::wasi::output::Stream;
-use crate::limits::{GUEST_STACK_BYTES, REASON_BYTES_MAX, Size};
+use crate::guest::wasi::imports;
+use crate::limits::REASON_BYTES_MAX;
+use crate::log::guest_log::GuestLine;
 
 /// Compiled module whose imports and exports conform to the ABI.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ impl InstanceFactory for GuestModule {
     fn instantiate(
         &self,
         config: InstanceConfig<'_>,
-        line: &mut dyn FnMut(Level, &str),
+        line: &mut dyn FnMut(&GuestLine<'_>),
     ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
         let mut store = self.store(&config);
         let instance = self.start(&mut store)?;
@@ -93,6 +93,12 @@ impl InstanceFactory for GuestModule {
         }
         set_up?;
         Ok(Box::new(guest))
+    }
+
+    fn listens(&self) -> bool {
+        self.module
+            .imports()
+            .any(|import| import.name() == imports::ACCEPT)
     }
 
     fn descriptors(&self) -> &[u8] {
@@ -136,7 +142,8 @@ impl GuestModule {
             Ok(instance) => Ok(instance),
             // Only code of the guest traps or exceeds a budget, so the start function has run.
             Err(error) if error.is::<Trap>() || error.is::<OverBudget>() => {
-                Err(fault_of(&error, store.data(), String::new()).into())
+                let Data { limits, wasi, .. } = store.data_mut();
+                Err(EngineError::new(&error, limits).into_fault(wasi).into())
             }
             Err(error) => Err(ModuleError::of_instantiation(error).into()),
         }
@@ -262,7 +269,7 @@ impl GuestInstance for WasmGuest {
         &self.memory.data(&self.store)[self.outbox.clone()]
     }
 
-    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
+    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(&GuestLine<'_>)) {
         if self.is_go {
             self.take_output_of_go(ended, line);
         }
@@ -369,7 +376,12 @@ impl WasmGuest {
         } else {
             String::new()
         };
-        fault_of(&error, self.store.data(), panic)
+        let (memory, Data { limits, wasi, .. }) = self.memory.data_and_store_mut(&mut self.store);
+        let outbox = &memory[self.outbox.clone()];
+        EngineError::new(&error, limits)
+            .with_panic(panic)
+            .with_outbox(outbox)
+            .into_fault(wasi)
     }
 
     fn panic_text(&self) -> String {
@@ -387,16 +399,12 @@ impl WasmGuest {
     }
 
     #[inline(never)]
-    fn take_output_of_go(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
-        let sink = |stream, text: &str| match stream {
-            Stream::Out => line(Level::Info, text),
-            Stream::Err => line(Level::Error, text),
-        };
+    fn take_output_of_go(&mut self, ended: bool, line: &mut dyn FnMut(&GuestLine<'_>)) {
         let wasi = &mut self.store.data_mut().wasi;
         if ended {
-            wasi.take_rest(sink)
+            wasi.take_rest(line)
         } else {
-            wasi.take_lines(sink)
+            wasi.take_lines(line)
         }
     }
 }
@@ -424,34 +432,6 @@ fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
     let cell = at as usize + YIELD_NOW_OFFSET;
     if let Some(cell) = memory.data_mut(context).get_mut(cell..cell + 4) {
         cell.copy_from_slice(&value.to_le_bytes());
-    }
-}
-
-/// Converts an error of a call, and the panic text of the guest, into a fault.
-#[cold]
-fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> GuestFault {
-    if let Some(exit) = error.downcast_ref::<ProcExit>() {
-        return GuestFault::Exit {
-            status: exit.status,
-        };
-    }
-    if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
-        return GuestFault::OverBudget(over_budget.clone());
-    }
-    let reason = match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => format!(
-            "call depth exceeds the stack of {}",
-            Size(GUEST_STACK_BYTES)
-        ),
-        _ => error.root_cause().to_string(),
-    };
-    let fault = GuestFault::of_trap(data.wasi.panic_text().unwrap_or(panic), reason);
-    match data.limits.exceeded() {
-        Some(memory) => GuestFault::OutOfMemory {
-            memory,
-            last: Box::new(fault),
-        },
-        None => fault,
     }
 }
 

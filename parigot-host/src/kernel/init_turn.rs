@@ -13,7 +13,8 @@ use crate::deployment::GuestSpec;
 use crate::error::{Breach, GuestFault};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::kernel::instance::InstanceState;
-use crate::log::guest_log::GuestLog;
+use crate::log::events;
+use crate::log::guest_log::{GuestLine, GuestLog};
 use crate::log::rate_limit::LogRate;
 use crate::random::Randomness;
 use crate::settings::Settings;
@@ -83,15 +84,20 @@ pub(crate) fn init_turn(
         instance: id,
         rate: log_rate,
     };
-    let mut line = |level, text: &str| {
+    let mut line = |line: &GuestLine<'_>| {
         // Dropped lines are reported with the next line or at the end, because no timer exists yet.
-        let _ = guest_log.log_line(started_ns, level, None, text);
+        let _ = guest_log.log_line(started_ns, line, None);
     };
-    let mut code = factory.instantiate(config, &mut line)?;
+    let mut code = factory
+        .instantiate(config, &mut line)
+        .inspect_err(|error| log_failure(&guest_log, error))?;
     let inbox = start_frame(spec, &env, id, settings, randomness);
     let turn = code.turn(prologue, &inbox, u32::MAX);
+    if turn.is_err() {
+        log_frames(&guest_log, started_ns, code.outbox());
+    }
     code.take_output(turn.is_err(), &mut line);
-    let turn = turn?;
+    let turn = turn.inspect_err(|fault| events::failed_init(&guest_log, fault))?;
     let (mut manifest, outbox) = read_manifest(code.outbox())?;
     manifest
         .descriptors
@@ -103,6 +109,21 @@ pub(crate) fn init_turn(
         outbox,
         turn,
     })
+}
+
+/// Logs the lines of a failed init turn, whose frames no worker routes.
+fn log_frames(guest_log: &GuestLog<'_>, now_ns: u64, outbox: &[u8]) {
+    for frame in Frames::new(outbox).flatten() {
+        if frame.kind() == Some(Kind::Log) {
+            let _ = events::guest_line(guest_log, now_ns, &frame, None);
+        }
+    }
+}
+
+fn log_failure(guest_log: &GuestLog<'_>, error: &InstantiateError) {
+    if let InstantiateError::Fault(fault) = error {
+        events::failed_init(guest_log, fault);
+    }
 }
 
 /// Returns the environment variables of a guest. Secrets are read for each instance, so that a

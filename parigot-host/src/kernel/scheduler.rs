@@ -19,13 +19,16 @@ use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::callees::Route;
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::InitTurn;
-use crate::kernel::instance::{Batch, Calls, Delivery, Instance, InstanceState, TimerChange, Wake};
+use crate::kernel::instance::{
+    Batch, Calls, Delivery, IDLE_LONG_NS, Idle, Instance, InstanceState, TimerChange, Wake,
+};
 use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::observer::Observer;
 use crate::kernel::queue::Queue;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
 use crate::kernel::turn_clock::{TurnClock, WallClock};
+use crate::log::events;
 use crate::settings::Settings;
 
 /// Number of turns that a worker may run one after another on instances that its own turns woke or
@@ -106,6 +109,13 @@ impl Kernel {
             let key = (self.instances.len() + instance.index) as u64;
             self.timers.set(key, None, at_ns, instance.index);
         }
+    }
+
+    /// Sets a timer at which the instance has been idle for long, unless it runs before.
+    fn set_idle_timer(&self, instance: &Instance, now_ns: u64) {
+        let key = (2 * self.instances.len() + instance.index) as u64;
+        let at_ns = now_ns.saturating_add(IDLE_LONG_NS);
+        self.timers.set(key, None, at_ns, instance.index);
     }
 }
 
@@ -426,7 +436,23 @@ impl<'k, O: Observer> Worker<'k, O> {
                 instance.index,
             );
         }
+        if let Some(idle) = end.idle {
+            self.watch_idle(instance, idle);
+        }
         self.kernel.wake(instance, end.wake);
+    }
+
+    /// Reports a guest with a `main` function that waits for nothing, once after a while.
+    #[cold]
+    fn watch_idle(&self, instance: &Instance, idle: Idle) {
+        if !self.kernel.lifecycle.is_left_alone(instance.index) {
+            return;
+        }
+        match idle {
+            // The timer causes a turn in which the guest is not entered.
+            Idle::Begins => self.kernel.set_idle_timer(instance, self.now_ns()),
+            Idle::Lasts => events::stuck(&instance.guest_log()),
+        }
     }
 
     /// Carries out the frames of a guest's init turn, which ran outside of the scheduler.
@@ -452,10 +478,8 @@ impl<'k, O: Observer> Worker<'k, O> {
 
     /// Logs the lines that a guest wrote to stdout and stderr.
     fn log_output(&self, instance: &Instance, code: &mut dyn GuestInstance, ended: bool) {
-        code.take_output(ended, &mut |level, text| {
-            let report_at_ns = instance
-                .guest_log()
-                .log_line(self.now_ns(), level, None, text);
+        code.take_output(ended, &mut |line| {
+            let report_at_ns = instance.guest_log().log_line(self.now_ns(), line, None);
             self.kernel.set_log_timer(instance, report_at_ns);
         });
     }

@@ -6,8 +6,10 @@
 //! | `instance` | short form of the instance's id |
 //! | `call` | id of the call, if the event belongs to a call |
 //! | `method` | method of the call during which a guest ended |
+//! | `stack` | stacks of the goroutines at the end of a guest in Go |
+//! | `attributes` | attributes of a guest's line, a JSON object |
 //!
-//! Lines of guests have the target `guest`.
+//! Lines of guests have the target `guest`. Other events have no attributes.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -19,7 +21,8 @@ use tracing::field::display;
 
 use crate::error::{Ending, GuestFault};
 use crate::kernel::lifecycle::Phase;
-use crate::log::guest_log::GuestLog;
+use crate::log::guest_log::{GuestLine, GuestLog};
+use crate::log::rate_limit::truncate;
 
 /// Logs the log frame of a guest, sent during `call`. Returns the same as [`GuestLog::log_line`].
 pub(crate) fn guest_line(
@@ -28,9 +31,12 @@ pub(crate) fn guest_line(
     frame: &Frame<'_>,
     call: Option<CallId>,
 ) -> Option<u64> {
-    let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
-    let text = String::from_utf8_lossy(frame.payload);
-    from.log_line(now_ns, level, call, &text)
+    let line = GuestLine {
+        level: Level::from_number(frame.header.status).unwrap_or(Level::Info),
+        text: &String::from_utf8_lossy(frame.payload),
+        fields: frame.metadata,
+    };
+    from.log_line(now_ns, &line, call)
 }
 
 /// Circumstances of an instance's end.
@@ -78,7 +84,10 @@ pub(crate) fn ending(
         }
         // The permanent failure is logged separately, with its reason.
         Ending::Fault(GuestFault::Lost { .. }) => {}
-        Ending::Fault(fault) => event!(ERROR, method, "{fault}"),
+        Ending::Fault(fault) => {
+            let stack = fault.stack().map(truncate);
+            event!(ERROR, method, stack = stack.map(display), "{fault}");
+        }
         Ending::Exit { status: 0, reason } if reason.is_empty() && is_unexpected => {
             event!(INFO, method, "exited with status 0")
         }
@@ -92,6 +101,37 @@ pub(crate) fn ending(
         Ending::Exit { status, reason } => {
             event!(ERROR, method, "exited with status {status}: {reason}")
         }
+    }
+}
+
+/// Logs a guest with a `main` function that has waited for nothing for a while.
+pub(crate) fn stuck(guest: &GuestLog<'_>) {
+    tracing::warn!(
+        service = %guest.service,
+        instance = %guest.instance.short(),
+        "main waits, but no call and no timer is pending: only a stop of the deployment can end \
+         the wait"
+    );
+}
+
+/// Logs a module that contains a listener of Go's package net.
+pub(crate) fn listens(guest: &str) {
+    tracing::warn!(service = guest, "{LISTENS}");
+}
+
+/// Effect of a listener in a guest, after the guest's name.
+pub(crate) const LISTENS: &str = "contains a network listener (package net), which accepts no \
+     connections: a guest has no network; export a service instead";
+
+/// Logs a fault in an init turn. Without a stack, the error of the start says it all.
+pub(crate) fn failed_init(guest: &GuestLog<'_>, fault: &GuestFault) {
+    if let Some(stack) = fault.stack() {
+        tracing::error!(
+            service = %guest.service,
+            instance = %guest.instance.short(),
+            stack = %truncate(stack),
+            "{fault}"
+        );
     }
 }
 

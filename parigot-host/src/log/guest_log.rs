@@ -5,7 +5,17 @@ use std::fmt::Display;
 use parigot_abi::frame::Level;
 use parigot_abi::id::{CallId, InstanceId};
 
+use crate::log::attributes::to_json;
 use crate::log::rate_limit::{LogRate, RateDecision};
+
+/// Line that a guest writes to the log: in a log frame, or to stdout or stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GuestLine<'a> {
+    pub(crate) level: Level,
+    pub(crate) text: &'a str,
+    /// Metadata of a log frame; empty for a line of stdout or stderr.
+    pub(crate) fields: &'a [u8],
+}
 
 /// Identity of a guest in the log, with its rate limit.
 pub(crate) struct GuestLog<'a> {
@@ -15,7 +25,7 @@ pub(crate) struct GuestLog<'a> {
 }
 
 impl GuestLog<'_> {
-    /// Logs a line of the guest, from a log frame, stdout or stderr, or drops it beyond the limit.
+    /// Logs a line of the guest, or drops it beyond the limit.
     ///
     /// Returns a time on the host's clock if this is the first dropped line of a period. The caller
     /// must call [`GuestLog::report_dropped`] then, so that the number of dropped lines is logged.
@@ -23,9 +33,8 @@ impl GuestLog<'_> {
     pub(crate) fn log_line(
         &self,
         now_ns: u64,
-        level: Level,
+        line: &GuestLine<'_>,
         call: Option<CallId>,
-        text: &str,
     ) -> Option<u64> {
         let GuestLog {
             service,
@@ -34,13 +43,14 @@ impl GuestLog<'_> {
         } = self;
         // Macros, because `tracing` needs the level of an event as a constant.
         macro_rules! event {
-            ($level:ident, $text:expr) => {
+            ($level:ident, $text:expr, $attributes:expr) => {
                 tracing::event!(
                     target: "guest",
                     tracing::Level::$level,
                     service = %service,
                     instance = %instance.short(),
                     call = call.map(display),
+                    attributes = $attributes.map(display),
                     "{}", $text
                 )
             };
@@ -51,11 +61,16 @@ impl GuestLog<'_> {
                 if !tracing::enabled!(target: "guest", tracing::Level::$level) {
                     return None;
                 }
-                match rate.decide(now_ns, text) {
-                    RateDecision::Log { line, dropped } => {
+                let attributes = to_json(line.fields);
+                let attribute_bytes = attributes.as_ref().map_or(0, String::len);
+                match rate.decide(now_ns, line.text, attribute_bytes) {
+                    RateDecision::Log {
+                        line: text,
+                        dropped,
+                    } => {
                         // Before the line, so that the log shows the gap where it is.
                         dropped.inspect(|dropped| self.warn(dropped));
-                        event!($level, line);
+                        event!($level, text, attributes);
                         None
                     }
                     RateDecision::Warn { exceeded, until_ns } => {
@@ -66,7 +81,7 @@ impl GuestLog<'_> {
                 }
             }};
         }
-        match level {
+        match line.level {
             Level::Error => limited!(ERROR),
             Level::Warn => limited!(WARN),
             Level::Info => limited!(INFO),

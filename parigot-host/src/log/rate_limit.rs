@@ -84,14 +84,19 @@ impl LogRate {
         }
     }
 
-    /// Decides about a line, and counts the line.
-    pub(crate) fn decide<'a>(&self, now_ns: u64, text: &'a str) -> RateDecision<'a> {
+    /// Decides about a line, and counts the line, with its attributes.
+    pub(crate) fn decide<'a>(
+        &self,
+        now_ns: u64,
+        text: &'a str,
+        attribute_bytes: usize,
+    ) -> RateDecision<'a> {
         let mut state = self.state.lock();
         if now_ns >= state.until_ns {
             state.begin_period(now_ns);
         }
         let line = truncate(text);
-        let logged = state.logged.plus(line.len());
+        let logged = state.logged.plus(line.len() + attribute_bytes);
         // After a dropped line, nothing more is logged in the same period: the log has no silent
         // gap, and a short line does not overtake a long one.
         let has_gap = state.dropped.lines > 0 && state.logged.lines > 0;
@@ -103,7 +108,7 @@ impl LogRate {
             };
         }
         let is_first = state.dropped.lines == 0;
-        state.dropped = state.dropped.plus(text.len());
+        state.dropped = state.dropped.plus(text.len() + attribute_bytes);
         if is_first {
             RateDecision::Warn {
                 exceeded: LimitExceeded {
@@ -149,7 +154,7 @@ impl RateState {
 }
 
 /// Cuts a line to [`LOG_LINE_BYTES_MAX`], and appends a remark if the line was longer.
-fn truncate(text: &str) -> Cow<'_, str> {
+pub(crate) fn truncate(text: &str) -> Cow<'_, str> {
     let kept = text.floor_char_boundary(LOG_LINE_BYTES_MAX);
     match text.len() - kept {
         0 => text.into(),
@@ -203,7 +208,7 @@ mod tests {
     fn a_guest_within_its_limit_loses_no_line() {
         let rate = three_lines();
         for k in 0..100 {
-            assert_eq!(rate.decide(k * SECOND / 3, "flood"), logged("flood"));
+            assert_eq!(rate.decide(k * SECOND / 3, "flood", 0), logged("flood"));
         }
         assert_eq!(rate.finish(), None);
     }
@@ -212,10 +217,10 @@ mod tests {
     fn dropped_lines_are_counted_until_the_period_ends() {
         let rate = three_lines();
         for _ in 0..3 {
-            assert_eq!(rate.decide(7, "flood"), logged("flood"));
+            assert_eq!(rate.decide(7, "flood", 0), logged("flood"));
         }
-        assert_eq!(rate.decide(8, "flood"), warned(&rate, 7 + SECOND));
-        assert_eq!(rate.decide(6 + SECOND, "flood"), RateDecision::Drop);
+        assert_eq!(rate.decide(8, "flood", 0), warned(&rate, 7 + SECOND));
+        assert_eq!(rate.decide(6 + SECOND, "flood", 0), RateDecision::Drop);
         assert_eq!(
             rate.take_dropped(6 + SECOND),
             None,
@@ -224,7 +229,7 @@ mod tests {
         let RateDecision::Log {
             dropped: Some(dropped),
             ..
-        } = rate.decide(7 + SECOND, "flood")
+        } = rate.decide(7 + SECOND, "flood", 0)
         else {
             panic!("the next period must have a limit of its own");
         };
@@ -232,14 +237,14 @@ mod tests {
             dropped.to_string(),
             "log rate limit exceeded: dropped 2 lines of 10 bytes"
         );
-        assert_eq!(rate.decide(8 + SECOND, "flood"), logged("flood"));
+        assert_eq!(rate.decide(8 + SECOND, "flood", 0), logged("flood"));
         assert_eq!(rate.finish(), None, "the lines were reported already");
     }
 
     #[test]
     fn dropped_lines_of_a_silent_guest_are_reported() {
         let rate = three_lines();
-        (0..4).for_each(|_| _ = rate.decide(0, "flood"));
+        (0..4).for_each(|_| _ = rate.decide(0, "flood", 0));
         assert_eq!(
             rate.take_dropped(SECOND),
             Some(DroppedLines(Amount { lines: 1, bytes: 5 }))
@@ -258,12 +263,12 @@ mod tests {
         for second in 1..=3 {
             for _ in 0..3 {
                 assert!(matches!(
-                    rate.decide(0, "flood"),
+                    rate.decide(0, "flood", 0),
                     RateDecision::Log { dropped: None, .. }
                 ));
             }
-            assert_eq!(rate.decide(0, "flood"), warned(&rate, second * SECOND));
-            assert_eq!(rate.decide(0, "flood"), RateDecision::Drop);
+            assert_eq!(rate.decide(0, "flood", 0), warned(&rate, second * SECOND));
+            assert_eq!(rate.decide(0, "flood", 0), RateDecision::Drop);
             assert_eq!(
                 rate.take_dropped(second * SECOND),
                 Some(DroppedLines(Amount {
@@ -277,9 +282,9 @@ mod tests {
     #[test]
     fn a_short_line_does_not_overtake_a_long_one() {
         let rate = three_lines();
-        assert_eq!(rate.decide(0, "a"), logged("a"));
-        assert_eq!(rate.decide(0, &"b".repeat(500)), warned(&rate, SECOND));
-        assert_eq!(rate.decide(0, "c"), RateDecision::Drop);
+        assert_eq!(rate.decide(0, "a", 0), logged("a"));
+        assert_eq!(rate.decide(0, &"b".repeat(500), 0), warned(&rate, SECOND));
+        assert_eq!(rate.decide(0, "c", 0), RateDecision::Drop);
         assert_eq!(
             rate.finish(),
             Some(DroppedLines(Amount {
@@ -296,7 +301,7 @@ mod tests {
             "{}… (truncated by 2 bytes)",
             &text[..LOG_LINE_BYTES_MAX - 1]
         );
-        assert_eq!(LogRate::new(1 << 20).decide(0, &text), logged(&expected));
+        assert_eq!(LogRate::new(1 << 20).decide(0, &text, 0), logged(&expected));
     }
 
     #[test]

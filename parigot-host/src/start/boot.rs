@@ -26,6 +26,7 @@ use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::proxy_waker::ProxyWaker;
 use crate::kernel::supervisor::SupervisedService;
+use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::Exported;
@@ -63,12 +64,11 @@ pub(crate) fn boot(
     randomness: &Randomness,
 ) -> Result<BootedDeployment, StartError> {
     let mut declared = declare_all(deployment, compiled_guests, settings, randomness);
-    let proxies = if declared.problems.is_empty() {
-        proxies(&declared.guests)?
-    } else {
-        // A proxy stands for each service without a local exporter. The exports of the failed
-        // guests are unknown, so those services are unknown too.
-        Vec::new()
+    // A proxy stands for each service without a local exporter. The exports of failed guests are
+    // unknown, so those services are unknown too.
+    let proxies = match declared.problems.is_empty() {
+        true => proxies(&declared.guests)?,
+        false => Vec::new(),
     };
     declared.add_proxies(&proxies, settings, randomness);
     let BoundGuests {
@@ -78,6 +78,9 @@ pub(crate) fn boot(
         epoch_ticker,
     } = declared.bind();
     StartError::unless_none(problems)?;
+    for guest in guests.iter().filter(|guest| guest.factory.listens()) {
+        events::listens(&guest.spec.name);
+    }
     let epoch_ticker = epoch_ticker.expect("a start without instances must have a problem");
     let own_guests = deployment.guests.len();
     let exports = guests[..own_guests]

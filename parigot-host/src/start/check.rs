@@ -1,9 +1,12 @@
 //! Checks of a deployment that run before anything is launched.
 
+use std::fmt;
+
 use crate::compile::modules::compile_all;
 use crate::deployment::{Deployment, EnvValue, Process, Role, process_of};
 use crate::error::{GraphError, StartProblem};
 use crate::guest::stack;
+use crate::log::events::LISTENS;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::bind::BoundGuests;
@@ -13,12 +16,29 @@ use crate::start::schema::{self, ServiceDescription};
 use crate::stdio::proxy as stdio;
 
 /// Declarations of a deployment's guests and all problems of the deployment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CheckReport {
     /// Guests that declared themselves, sorted by name.
     pub guests: Vec<GuestReport>,
     /// Problems that keep the deployment from running as intended, sorted by guest.
     pub problems: Vec<StartProblem>,
+    /// Mistakes that do not keep the deployment from running, sorted by guest.
+    pub warnings: Vec<Warning>,
+}
+
+/// Mistake of a guest that can run nevertheless.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Name of the guest in the deployment.
+    pub guest: String,
+    /// The text, which follows the name.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.guest, self.text)
+    }
 }
 
 /// Declaration of a guest.
@@ -102,6 +122,7 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     problems.extend(misfits(&guests, &graph));
     let steps = graph.steps(own_guests);
     let own = &guests[..own_guests];
+    let warnings = warnings(own);
     let declarations = own.iter().zip(&graph.bindings).zip(steps);
     let reports = declarations.map(|((guest, bound), step)| GuestReport {
         name: guest.spec.name.clone(),
@@ -119,7 +140,24 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     let guests: Vec<_> = reports.collect();
     problems.extend(bound_across_processes(&guests, deployment));
     problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
-    CheckReport { guests, problems }
+    CheckReport {
+        guests,
+        problems,
+        warnings,
+    }
+}
+
+/// Returns the warnings about guests that listen, sorted by guest.
+fn warnings(guests: &[DeclaredGuest<'_>]) -> Vec<Warning> {
+    let listening = guests.iter().filter(|guest| guest.factory.listens());
+    let mut warnings: Vec<_> = listening
+        .map(|guest| Warning {
+            guest: guest.spec.name.clone(),
+            text: LISTENS.to_owned(),
+        })
+        .collect();
+    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
+    warnings
 }
 
 /// Returns the deployment with an empty text in place of each secret.

@@ -76,6 +76,7 @@ impl StdioService {
         let streams = Streams::start(self.stdin.take(), self.stdout.take(), &self.results);
         let streams = streams.map_err(|error| GuestFault::Panic {
             text: format!("cannot open stdin or stdout: {error}"),
+            stack: String::new(),
         })?;
         self.streams = Some(streams);
         outbox.ready(NO_DEADLINE);

@@ -55,7 +55,7 @@ impl Served {
             seed: [0; 32],
             wall_ns: 0,
         };
-        let guest = factory.instantiate(config, &mut |_, _| {});
+        let guest = factory.instantiate(config, &mut |_| {});
         // The files of the factory would keep the pipes open.
         drop(factory);
         let mut served = Served {

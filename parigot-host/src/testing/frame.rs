@@ -50,7 +50,8 @@ pub struct Frame {
     pub is_service_error: bool,
     /// Encoded [`Detail`] of a failed call; otherwise empty.
     pub detail: Vec<u8>,
-    /// Encoded message of a call or a reply, or the text of a log line or an exit.
+    /// Encoded message of a call or a reply, the text of an exit, or the text of a log line with
+    /// its attributes.
     pub payload: Vec<u8>,
     /// Effect of an injected [`Fault`](super::Fault) on the frame.
     pub effect: Option<Effect>,

@@ -8,12 +8,12 @@ use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET};
-use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue, TURN_OK};
 use parigot_guest::{Definition, turn};
 
 use crate::error::{ActiveCall, GuestFault};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
+use crate::log::guest_log::GuestLine;
 
 /// Factory of native instances.
 pub(super) struct NativeFactory {
@@ -24,7 +24,7 @@ impl InstanceFactory for NativeFactory {
     fn instantiate(
         &self,
         _: InstanceConfig<'_>,
-        _: &mut dyn FnMut(Level, &str),
+        _: &mut dyn FnMut(&GuestLine<'_>),
     ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
         Ok(Box::new(NativeGuest {
             control: turn::open((self.define)()),
@@ -149,7 +149,7 @@ impl GuestInstance for NativeGuest {
     }
 
     // A native guest writes to the streams of the test's process, so the host has no output.
-    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
+    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(&GuestLine<'_>)) {}
 }
 
 impl Drop for NativeGuest {

@@ -12,6 +12,7 @@ use super::frame::{Effect, Frame, HOST};
 use crate::clock::{Clock, ManualClock};
 use crate::kernel::instance::{Instance, Outbound};
 use crate::kernel::lifecycle::FAILED;
+use crate::log::guest_log::GuestLine;
 
 /// Frames of a run in the order in which they were sent, and the calls of the run.
 ///
@@ -79,14 +80,36 @@ impl Record {
         self.frames.push(frame);
     }
 
-    /// Records a line that the guest wrote to stdout or stderr, in the form of a log frame.
-    pub(super) fn note_line(&mut self, from: &str, level: u32, text: &str) {
-        self.note_text(from, Kind::Log, level, text);
+    /// Records a line that the guest wrote outside of its outbox, in the form of a log frame.
+    pub(super) fn note_line(&mut self, from: &str, line: &GuestLine<'_>) {
+        let header = Header {
+            status: line.level as u32,
+            ..Header::new(Kind::Log)
+        };
+        let frame = AbiFrame {
+            header,
+            metadata: line.fields,
+            detail: &[],
+            payload: line.text.as_bytes(),
+            bytes: &[],
+        };
+        self.note(from, HOST, Kind::Log, &frame);
     }
 
     /// Records the end of a guest that sent no exit frame, in the form of an exit frame.
     pub(super) fn note_end(&mut self, guest: &str, why: &str) {
-        self.note_text(guest, Kind::Exit, FAILED.into(), why);
+        let header = Header {
+            status: FAILED.into(),
+            ..Header::new(Kind::Exit)
+        };
+        let frame = AbiFrame {
+            header,
+            metadata: &[],
+            detail: &[],
+            payload: why.as_bytes(),
+            bytes: &[],
+        };
+        self.note(guest, HOST, Kind::Exit, &frame);
     }
 
     /// Records the end of a guest in the current turn, unless the record has an exit frame of the
@@ -217,25 +240,6 @@ impl Record {
         }
     }
 
-    fn note_text(&mut self, from: &str, kind: Kind, status: u32, text: &str) {
-        let header = Header {
-            status,
-            ..Header::new(kind)
-        };
-        self.note(
-            from,
-            HOST,
-            kind,
-            &AbiFrame {
-                header,
-                metadata: &[],
-                detail: &[],
-                payload: text.as_bytes(),
-                bytes: &[],
-            },
-        );
-    }
-
     /// Records a frame of a call, and returns the index of the frame.
     fn note_of(
         &mut self,
@@ -272,13 +276,52 @@ impl Record {
             status: frame.header.status,
             is_service_error: frame.header.flags & flags::SERVICE_ERROR != 0,
             detail: frame.detail.into(),
-            payload: frame.payload.into(),
+            payload: content_of(kind, frame),
             effect: None,
         }
     }
 }
 
+/// Returns the payload; of a log frame with the fields, as the log shows them.
+fn content_of(kind: Kind, frame: &AbiFrame<'_>) -> Vec<u8> {
+    let mut content = frame.payload.to_vec();
+    if kind == Kind::Log {
+        for (name, value) in frame.metadata_pairs().flatten() {
+            content.extend_from_slice(format!(" {name}={value}").as_bytes());
+        }
+    }
+    content
+}
+
 fn id_of(frame: &AbiFrame<'_>) -> CallId {
     let (high, low) = frame.header.id;
     CallId::from_wire(high, low).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use parigot_abi::frame::{Level, push_pair};
+
+    use super::*;
+
+    #[test]
+    fn a_recorded_line_has_its_attributes() {
+        let mut fields = Vec::new();
+        push_pair(&mut fields, "loaves", "3");
+        push_pair(&mut fields, "kind", "\"rye bread\"");
+        let mut record = Record::new(Arc::new(ManualClock::new(Duration::ZERO)));
+        record.note_line(
+            "oven",
+            &GuestLine {
+                level: Level::Warn,
+                text: "baked",
+                fields: &fields,
+            },
+        );
+        let [line] = &record.frames[..] else {
+            panic!("{:?}", record.frames)
+        };
+        assert_eq!(line.text(), "baked loaves=3 kind=\"rye bread\"");
+        assert_eq!(line.status, Level::Warn as u32);
+    }
 }

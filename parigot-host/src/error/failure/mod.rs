@@ -6,7 +6,7 @@ use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
 use prost::DecodeError;
 
-use crate::error::{Ending, GuestFault};
+use crate::error::{Ending, GuestFault, after_colon};
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 
 #[cfg(feature = "nats")]
@@ -188,8 +188,10 @@ impl Failure {
     /// retry may help.
     pub(crate) fn callee_ended(callee: &str, ending: &Ending, caused_end: bool) -> Self {
         match ending {
-            Ending::Exit { status, .. } => {
-                let message = format!("{callee} exited with status {status} before it replied");
+            Ending::Exit { status, reason } => {
+                let reason = after_colon(reason);
+                let message =
+                    format!("{callee} exited with status {status} before it replied{reason}");
                 Self::new(Code::Unavailable, Cause::CalleeExited, message)
             }
             Ending::Fault(fault) => {

@@ -24,6 +24,10 @@ const SERVED: [&str; 12] = [
     "sched_yield",
 ];
 
+/// Import of modules that contain a listener of package net. Go's own listeners are within the
+/// guest and never call it; those of `net.FileListener` do.
+pub(crate) const ACCEPT: &str = "sock_accept";
+
 /// Imports that only return an error: name, parameters (`i` is an `i32`, `I` an `i64`), error.
 const REFUSED: [(&str, &str, Errno); 24] = [
     ("fd_close", "i", Errno::Badf),
@@ -49,7 +53,7 @@ const REFUSED: [(&str, &str, Errno); 24] = [
     ("path_rename", "iiiiii", Errno::Acces),
     ("path_symlink", "iiiii", Errno::Acces),
     ("path_unlink_file", "iii", Errno::Acces),
-    ("sock_accept", "iii", Errno::Badf),
+    (ACCEPT, "iii", Errno::Badf),
     ("sock_shutdown", "ii", Errno::Badf),
 ];
 
@@ -135,17 +139,23 @@ pub(crate) fn link<T: 'static>(
         }
         .into())
     })?;
-    link_refused(linker)
+    link_refused(linker, wasi)
 }
 
 /// Adds the imports that only return an error.
-fn link_refused<T: 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+fn link_refused<T: 'static>(
+    linker: &mut Linker<T>,
+    wasi: fn(&mut T) -> &mut Wasi,
+) -> wasmtime::Result<()> {
     for (name, parameters, refusal) in REFUSED {
         let parameters = parameters
             .chars()
             .map(|c| if c == 'I' { ValType::I64 } else { ValType::I32 });
         let of_type = FuncType::new(linker.engine(), parameters, [ValType::I32]);
-        linker.func_new(MODULE, name, of_type, move |_, _, results| {
+        linker.func_new(MODULE, name, of_type, move |mut caller, _, results| {
+            if name == ACCEPT {
+                wasi(caller.data_mut()).note_refused_accept();
+            }
             results[0] = Val::I32(refusal as i32);
             Ok(())
         })?;

@@ -11,7 +11,7 @@
 //! | `args_*`, `environ_*` | arguments and environment of the deployment |
 //! | `clock_time_get` | the time of the turn, which stands still during it |
 //! | `random_get` | bytes of a generator that the host has seeded |
-//! | `fd_write` | descriptors 1 and 2: lines for the log |
+//! | `fd_write` | descriptors 1 and 2: lines for the log; [`LOG_FD`]: a log frame each |
 //! | `fd_read`, `fd_fdstat_get` | the two descriptors below |
 //! | `poll_oneoff` | shows that the runtime is idle, see below |
 //! | `sched_yield` | nothing |
@@ -45,21 +45,28 @@
 //! Both descriptors are open from the start and nonblocking, so `os.NewFile(3, "idle")` is all that
 //! a guest needs.
 
-use parigot_abi::control::{NEVER, TIMERS_MOVED_OFFSET};
-use parigot_abi::{GO_IDLE_FD as IDLE_FD, GO_PARKED_FD as PARKED_FD};
+use parigot_abi::control::{NEVER, OUTBOX_COMMITTED_OFFSET, TIMERS_MOVED_OFFSET};
+use parigot_abi::frame::Level;
+use parigot_abi::{
+    Frames, GO_IDLE_FD as IDLE_FD, GO_LOG_FD as LOG_FD, GO_PARKED_FD as PARKED_FD, Kind,
+};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use wasmtime::Memory;
 
-use self::memory::{Errno, GuestMemory};
+use self::memory::{Errno, GuestMemory, u64_at};
 use self::output::{Output, Stream};
+use self::report::Report;
 use crate::guest::code::InstanceConfig;
+use crate::limits::REASON_BYTES_MAX;
+use crate::log::guest_log::GuestLine;
 
 pub(crate) mod go_module;
 pub(crate) mod imports;
 mod memory;
 pub(crate) mod output;
 mod poll;
+pub(crate) mod report;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +84,10 @@ const RANDOM_BYTES_MAX: u32 = 16 << 20;
 /// ABI's clock begins at 0.
 const MONOTONIC_OFFSET_NS: u64 = 1;
 
+/// Line in the log when a guest accepts a connection.
+const REFUSED_ACCEPT: &str =
+    "refused to accept a connection: a guest has no network; export a service instead";
+
 /// State of one guest's imports.
 pub(crate) struct Wasi {
     /// Arguments, each with a trailing NUL.
@@ -92,6 +103,9 @@ pub(crate) struct Wasi {
     idle_is_readable: bool,
     blocked_polls: u32,
     output: Output,
+    /// Bytes of the outbox in this turn, at the last write to stderr.
+    outbox_at_stderr: usize,
+    has_refused_accept: bool,
     /// Memory of the guest, once looked up.
     memory: Option<Memory>,
 }
@@ -130,6 +144,8 @@ impl Wasi {
             idle_is_readable: false,
             blocked_polls: 0,
             output: Output::default(),
+            outbox_at_stderr: 0,
+            has_refused_accept: false,
             memory: None,
         }
     }
@@ -140,6 +156,7 @@ impl Wasi {
         self.wall_ns = wall_ns;
         self.idle_is_readable = false;
         self.blocked_polls = 0;
+        self.outbox_at_stderr = 0;
     }
 
     /// Sets `timers_moved` in the memory if a timer is due, and from now on at each read of the
@@ -160,27 +177,41 @@ impl Wasi {
         self.wake_at_ns
     }
 
-    /// Returns the text that the runtime wrote in this turn about a panic or a fatal error.
-    pub(crate) fn panic_text(&self) -> Option<String> {
-        let lines = self.output.lines.iter().rev();
-        // The last match counts: a panic may follow output of the guest that looks like one.
-        lines
-            .filter(|(stream, _)| *stream == Stream::Err)
-            .find_map(|(_, line)| match line.strip_prefix("panic: ") {
-                Some(message) => Some(format!("panicked: {message}")),
-                None => line
-                    .strip_prefix("fatal error: ")
-                    .map(|message| format!("failed: {message}")),
-            })
+    /// Adds a line to the log, once, for a call that accepts a connection.
+    fn note_refused_accept(&mut self) {
+        if !std::mem::replace(&mut self.has_refused_accept, true) {
+            self.output.write_line(Level::Error, REFUSED_ACCEPT);
+        }
+    }
+
+    /// Takes the text that the runtime wrote in this turn about a panic or a fatal error; for a
+    /// guest that has ended.
+    pub(crate) fn take_report(&mut self) -> Option<Report> {
+        self.output.take_report()
+    }
+
+    /// Returns the last line that the guest has logged in this turn: in the outbox, on stderr or,
+    /// before its manifest, in a log frame. Empty if there is none.
+    pub(crate) fn last_line(&mut self, outbox: &[u8]) -> String {
+        let newer = outbox.get(self.outbox_at_stderr..).unwrap_or_default();
+        let frame = Frames::new(newer)
+            .flatten()
+            .filter(|frame| frame.kind() == Some(Kind::Log))
+            .last();
+        let line = match frame {
+            Some(frame) => String::from_utf8_lossy(frame.payload).into_owned(),
+            None => self.output.last_line().unwrap_or_default().to_owned(),
+        };
+        line[..line.floor_char_boundary(REASON_BYTES_MAX)].to_owned()
     }
 
     /// Passes the finished lines of the guest to `sink`, in order.
-    pub(crate) fn take_lines(&mut self, sink: impl FnMut(Stream, &str)) {
+    pub(crate) fn take_lines(&mut self, sink: &mut dyn FnMut(&GuestLine<'_>)) {
         self.output.take_lines(sink);
     }
 
     /// Works like [`Wasi::take_lines`], but includes unfinished lines; for a guest that has ended.
-    pub(crate) fn take_rest(&mut self, sink: impl FnMut(Stream, &str)) {
+    pub(crate) fn take_rest(&mut self, sink: &mut dyn FnMut(&GuestLine<'_>)) {
         self.output.end_lines();
         self.output.take_lines(sink);
     }
@@ -254,7 +285,7 @@ impl Wasi {
         const RIGHT_READ: u8 = 1 << 1;
         const RIGHT_WRITE: u8 = 1 << 6;
         let (flags, rights) = match fd {
-            STDOUT_FD | STDERR_FD => (0, RIGHT_WRITE),
+            STDOUT_FD | STDERR_FD | LOG_FD => (0, RIGHT_WRITE),
             IDLE_FD | PARKED_FD => (NONBLOCK, RIGHT_READ),
             _ => return Err(Errno::Badf),
         };
@@ -297,8 +328,12 @@ impl Wasi {
         let stream = match fd {
             STDOUT_FD => Stream::Out,
             STDERR_FD => Stream::Err,
+            LOG_FD => return self.write_log_frame(memory, buffers, count, written),
             _ => return Err(Errno::Badf),
         };
+        if stream == Stream::Err {
+            self.outbox_at_stderr = self.outbox_bytes(&memory);
+        }
         let mut total = 0;
         for index in 0..count.min(BUFFERS_MAX) {
             let (buffer, bytes) = memory.buffer(buffers, index)?;
@@ -308,6 +343,34 @@ impl Wasi {
             total += taken.len();
         }
         memory.write_u32(written, total as u32)
+    }
+
+    /// Writes a log frame, which is the content of one buffer.
+    fn write_log_frame(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        buffers: u32,
+        count: u32,
+        written: u32,
+    ) -> Result<(), Errno> {
+        let (frame, bytes) = memory.buffer(buffers, 0)?;
+        if count != 1 || bytes > WRITE_BYTES_MAX {
+            return Err(Errno::Inval);
+        }
+        if !self.output.write_log_frame(memory.bytes(frame, bytes)?) {
+            return Err(Errno::Inval);
+        }
+        memory.write_u32(written, bytes as u32)
+    }
+
+    /// Returns the number of bytes that the guest has sent in this turn.
+    fn outbox_bytes(&self, memory: &GuestMemory<'_>) -> usize {
+        let Some(timers_moved) = self.timers_moved else {
+            return 0;
+        };
+        let control = timers_moved as usize - TIMERS_MOVED_OFFSET;
+        let committed = memory.bytes((control + OUTBOX_COMMITTED_OFFSET) as u32, 8);
+        committed.map_or(0, |bytes| u64_at(bytes, 0) as usize)
     }
 
     fn random_get(

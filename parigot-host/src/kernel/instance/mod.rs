@@ -20,7 +20,7 @@ use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::InstanceId;
 use parking_lot::Mutex;
 
-use crate::deployment::GuestSpec;
+use crate::deployment::{GuestSpec, Role};
 use crate::error::Unavailable;
 use crate::guest::code::Turn;
 use crate::kernel::index::InstanceIndex;
@@ -31,14 +31,16 @@ use mailbox::Mailbox;
 
 pub(crate) use crate::kernel::slot::Wake;
 pub(crate) use calls::{Batch, Calls, Inbound, Outbound};
-pub(crate) use state::{Delivery, InstanceState, TimerChange, TurnEnd, TurnStart};
+pub(crate) use state::{
+    Delivery, IDLE_LONG_NS, Idle, InstanceState, TimerChange, TurnEnd, TurnStart,
+};
 
 /// One running guest. A restarted service keeps its [`Instance`], with the next generation, another
 /// id and another state.
 ///
 /// | field | guarded by | written by | read by |
 /// |---|---|---|---|
-/// | `index`, `is_proxy`, `name`, `launched_frame` | immutable | `new` | all threads |
+/// | `index`, `is_proxy`, `has_main`, `name`, `launched_frame` | immutable | `new` | all threads |
 /// | `id` | its own lock | `reopen` | log, failures |
 /// | `generation` | lock of `mailbox` | `reopen` | `enqueue_launched` |
 /// | `started_ns` | atomic | `reopen`, while no worker has the state | senders, the worker |
@@ -63,6 +65,9 @@ pub(crate) struct Instance {
     /// Set if the instance represents guests of another process. That process has assigned the ids
     /// of the calls that the instance makes.
     pub(crate) is_proxy: bool,
+    /// Set if the guest is a program or a worker. A service without work waits for calls; a `main`
+    /// function without work is stuck.
+    has_main: bool,
     pub(crate) name: String,
     /// Frame that tells the guest that it is launched.
     launched_frame: Box<[u8]>,
@@ -104,6 +109,7 @@ impl Instance {
             generation: AtomicU32::new(0),
             index: identity.index,
             is_proxy,
+            has_main: !is_proxy && spec.role != Role::Service,
             name: spec.name.clone(),
             launched_frame: identity.launched_frame,
             started_ns: AtomicU64::new(identity.started_ns),
@@ -239,17 +245,24 @@ impl Instance {
     /// entered.
     #[inline]
     pub(crate) fn end_turn(&self, mut state: Box<InstanceState>, turn: Option<Turn>) -> TurnEnd {
+        let was_entered = turn.is_some();
         if let Some(turn) = turn {
             state.has_more_work = turn.has_more_work;
             state.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns());
         }
         self.publish_counts(&state.calls);
+        let idle = if self.has_main && state.calls.outbound.len() == 0 {
+            state.note_idle(was_entered)
+        } else {
+            None
+        };
         let has_more_work = state.has_more_work;
         // Before the state is put back: afterwards another worker may be in `timer_change`.
         let timer = self.timer_change(state.wake_ns.min(state.calls.next_deadline_ns));
         TurnEnd {
             wake: self.slot.put_back(state, has_more_work),
             timer,
+            idle,
         }
     }
 

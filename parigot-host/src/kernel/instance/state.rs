@@ -21,6 +21,9 @@ pub(crate) struct InstanceState {
     pub(super) has_more_work: bool,
     /// Time of the next turn that the guest has requested, on the host's clock.
     pub(super) wake_ns: u64,
+    /// End of the last turn of the guest after which nothing was left to wait for, if it has a
+    /// `main` function; [`NEVER`] before the first, and once it was reported.
+    idle_since_ns: u64,
 }
 
 impl InstanceState {
@@ -32,9 +35,43 @@ impl InstanceState {
             began_ns: 0,
             has_more_work: false,
             wake_ns: NEVER,
+            idle_since_ns: NEVER,
         })
     }
+
+    /// Notes the end of a turn after which the guest waits for no reply. Returns a value if it
+    /// waits for no timer either, so that no turn will follow by itself.
+    ///
+    /// Not inlined, because a program that works has a call in flight at the end of most turns.
+    #[inline(never)]
+    pub(super) fn note_idle(&mut self, was_entered: bool) -> Option<Idle> {
+        if self.has_more_work || self.wake_ns != NEVER {
+            return None;
+        }
+        if was_entered {
+            self.idle_since_ns = self.began_ns;
+            return Some(Idle::Begins);
+        }
+        let is_long = self.began_ns.saturating_sub(self.idle_since_ns) >= IDLE_LONG_NS;
+        if self.idle_since_ns == NEVER || !is_long {
+            return None;
+        }
+        self.idle_since_ns = NEVER;
+        Some(Idle::Lasts)
+    }
 }
+
+/// State of a guest with a `main` function that waits for neither a reply nor a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// The guest has just run.
+    Begins,
+    /// The guest has not run for [`IDLE_LONG_NS`].
+    Lasts,
+}
+
+/// Time after which an idle guest is reported, in ns.
+pub(crate) const IDLE_LONG_NS: u64 = 1_000_000_000;
 
 /// Outcome of sending a frame to an instance.
 #[must_use = "an instance that is not queued and not run is lost"]
@@ -60,6 +97,8 @@ pub(crate) struct TurnEnd {
     pub(crate) wake: Wake,
     /// Change of the instance's timer, if the timer must fire earlier than set.
     pub(crate) timer: Option<TimerChange>,
+    /// Set if the guest waits for nothing.
+    pub(crate) idle: Option<Idle>,
 }
 
 /// Change of an instance's timer, in ns on the host's clock.

@@ -1,4 +1,3 @@
-use parigot_abi::frame::Level;
 use parigot_abi::id::CallId;
 use parigot_abi::{
     Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest,
@@ -10,6 +9,7 @@ use super::*;
 use crate::deployment::Deployment;
 use crate::error::{Failure, GuestFault};
 use crate::guest::code::GuestInstance;
+use crate::log::guest_log::GuestLine;
 
 /// Code that is never entered.
 struct NoCode;
@@ -25,7 +25,7 @@ impl GuestInstance for NoCode {
         &[]
     }
 
-    fn take_output(&mut self, _: bool, _: &mut dyn FnMut(Level, &str)) {}
+    fn take_output(&mut self, _: bool, _: &mut dyn FnMut(&GuestLine<'_>)) {}
 }
 
 /// Returns an idle instance that takes calls.

@@ -151,6 +151,13 @@ impl Lifecycle {
         !has_main && !state.is_stopping
     }
 
+    /// Returns `true` if the guest can wait for nothing but a call or a timer: it does not wait for
+    /// its launch, and the deployment is not stopping.
+    pub(crate) fn is_left_alone(&self, guest: usize) -> bool {
+        let state = self.state.lock();
+        !state.is_stopping && state.guests[guest].phase != Phase::Waiting
+    }
+
     /// Requests the end of the deployment.
     pub(crate) fn ask_to_stop(&self) {
         self.state.lock().is_stopping = true;

@@ -152,9 +152,7 @@ impl ServiceGuest {
             SLOWLY => self.slow.push((now_ns + SLOW.as_nanos() as u64, number)),
             CRASH => {
                 self.active_call = Some(number);
-                return Err(GuestFault::Panic {
-                    text: "it broke".into(),
-                });
+                return Err(GuestFault::of_trap("it broke".into(), String::new()));
             }
             _ => {}
         }

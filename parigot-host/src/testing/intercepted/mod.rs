@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 use parking_lot::Mutex;
 
@@ -26,6 +25,7 @@ use super::interceptor::Interceptor;
 use super::record::CallIndex;
 use crate::error::{ActiveCall, GuestFault};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
+use crate::log::guest_log::GuestLine;
 
 /// Reason of a fault that the test injected, in logs and in the statuses of callers.
 pub(super) const CRASH: &str = "crashed by the test";
@@ -44,7 +44,7 @@ impl InstanceFactory for InterceptedFactory {
     fn instantiate(
         &self,
         config: InstanceConfig<'_>,
-        line: &mut dyn FnMut(Level, &str),
+        line: &mut dyn FnMut(&GuestLine<'_>),
     ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
         let inner = self.inner.instantiate(config, line)?;
         Ok(Box::new(Intercepted::new(self, inner)))
@@ -226,15 +226,12 @@ impl GuestInstance for Intercepted {
         &self.outbox
     }
 
-    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
+    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(&GuestLine<'_>)) {
         let interceptor = &self.interceptor;
         let name = &self.name;
-        self.inner.take_output(ended, &mut |level, text| {
-            interceptor
-                .lock()
-                .record
-                .note_line(name, level as u32, text);
-            line(level, text);
+        self.inner.take_output(ended, &mut |own| {
+            interceptor.lock().record.note_line(name, own);
+            line(own);
         });
     }
 }

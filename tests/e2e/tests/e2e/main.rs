@@ -25,6 +25,7 @@ mod interleavings;
 mod json;
 mod languages;
 mod limits;
+mod mishaps;
 mod modules;
 mod nested;
 mod network;

@@ -1,4 +1,5 @@
-//! A program that sleeps for an hour, or loops forever after the argument `--spin`.
+//! A program that sleeps for an hour. With the argument `--spin` it loops forever, with `--wait` it
+//! waits for nothing, and with `--wait-first` it does so before its launch.
 
 use std::time::Duration;
 
@@ -6,9 +7,16 @@ use parigot_guest::{Context, Error, Exit};
 
 #[parigot_guest::program]
 async fn main(cx: Context) -> Result<Exit, Error> {
+    let has = |argument: &str| cx.args().iter().any(|arg| arg == argument);
+    if has("--wait-first") {
+        std::future::pending::<()>().await;
+    }
     cx.launch().await?;
     let _dropped = Dropped(cx.clone());
-    if cx.args().iter().any(|arg| arg == "--spin") {
+    if has("--wait") {
+        std::future::pending::<()>().await;
+    }
+    if has("--spin") {
         parigot_guest::info!(cx, "about to spin");
         cx.sleep(Duration::ZERO).await; // the line is sent when the turn ends
         loop {

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET};
+use parigot_abi::frame::Level;
 use parigot_abi::{Prologue, VERSION};
 use wasmtime::{Engine, Instance, Linker, Module, Store, WasmParams, WasmResults};
 
@@ -160,11 +161,11 @@ impl Guest {
         self.call("parigot_turn", (self.control, what, amount))
     }
 
-    fn lines(&mut self) -> Vec<(Stream, String)> {
+    fn lines(&mut self) -> Vec<(Level, String)> {
         let mut lines = Vec::new();
         self.store
             .data_mut()
-            .take_lines(|stream, line| lines.push((stream, line.into())));
+            .take_lines(&mut |line| lines.push((line.level, line.text.into())));
         lines
     }
 }

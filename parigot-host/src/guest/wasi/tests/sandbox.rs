@@ -6,7 +6,7 @@ use super::{DENIED, Guest};
 use crate::error::Blocked;
 use crate::guest::wasi::imports::ProcExit;
 use crate::guest::wasi::memory::Errno;
-use crate::guest::wasi::output::Stream;
+use parigot_abi::frame::Level;
 
 #[test]
 fn a_guest_sees_only_its_configuration() {
@@ -99,7 +99,7 @@ fn a_panic_is_logged_line_by_line() {
         "{error:?}"
     );
     let lines = guest.lines();
-    assert!(lines.iter().all(|(stream, _)| *stream == Stream::Err));
+    assert!(lines.iter().all(|(level, _)| *level == Level::Error));
     assert_eq!(lines[0].1, "panic: the guest gives up");
     assert!(
         lines
@@ -117,9 +117,9 @@ fn output_beyond_the_limit_is_dropped_and_counted() {
     assert!(
         lines[..10]
             .iter()
-            .all(|line| *line == (Stream::Out, "0123456789".into()))
+            .all(|line| *line == (Level::Info, "0123456789".into()))
     );
-    let [.., (Stream::Err, dropped)] = &lines[..] else {
+    let [.., (Level::Error, dropped)] = &lines[..] else {
         panic!("the last line must report the dropped bytes")
     };
     assert!(

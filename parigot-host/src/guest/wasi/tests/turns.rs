@@ -5,11 +5,11 @@ use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Start, VE
 use wasmtime::Module;
 
 use super::{ENGINE, Guest, MS, PROBE, go_build};
-use crate::guest::wasi::output::Stream;
+use parigot_abi::frame::Level;
 
 fn open_probe() -> Guest {
     let mut guest = Guest::open(&PROBE, &["probe"], &[], [1; 32]);
-    assert_eq!(guest.lines(), [(Stream::Out, "the probe is open".into())]);
+    assert_eq!(guest.lines(), [(Level::Info, "the probe is open".into())]);
     guest
 }
 

@@ -1,0 +1,85 @@
+//! Conversion of the engine's errors into faults, with the words of the guest and of Go's runtime.
+
+use wasmtime::Trap;
+
+use crate::error::{GuestFault, OverBudget};
+use crate::guest::memory_limiter::Limits;
+use crate::guest::wasi::Wasi;
+use crate::guest::wasi::imports::ProcExit;
+use crate::limits::{GUEST_STACK_BYTES, Size};
+
+/// Error of a call into a guest, with all that is known about the guest's end.
+pub(crate) struct EngineError<'a> {
+    error: &'a wasmtime::Error,
+    /// Memory limit, if the guest has tried to exceed it.
+    exceeded: Option<Size>,
+    /// Text in the guest's panic buffer, or empty.
+    panic: String,
+    /// Frames of the last turn.
+    outbox: &'a [u8],
+}
+
+impl<'a> EngineError<'a> {
+    pub(crate) fn new(error: &'a wasmtime::Error, limits: &Limits) -> Self {
+        EngineError {
+            error,
+            exceeded: limits.exceeded(),
+            panic: String::new(),
+            outbox: &[],
+        }
+    }
+
+    pub(crate) fn with_panic(mut self, text: String) -> Self {
+        self.panic = text;
+        self
+    }
+
+    pub(crate) fn with_outbox(mut self, outbox: &'a [u8]) -> Self {
+        self.outbox = outbox;
+        self
+    }
+
+    /// Returns the fault. Takes the report of Go's runtime out of the output of `wasi`, so that the
+    /// log has one record of it.
+    pub(crate) fn into_fault(self, wasi: &mut Wasi) -> GuestFault {
+        if let Some(exit) = self.error.downcast_ref::<ProcExit>() {
+            let last_line = match wasi.last_line(self.outbox) {
+                line if line.is_empty() || exit.status == 0 => String::new(),
+                line => format!("last log line: {line}"),
+            };
+            return GuestFault::Exit {
+                status: exit.status,
+                last_line,
+            };
+        }
+        let report = wasi.take_report();
+        let fault = match (self.error.downcast_ref::<OverBudget>(), report) {
+            // The budget may end while Go's runtime writes the stacks of all goroutines. The cause
+            // of the end is then the cause of that report.
+            (_, Some(report)) if !report.stack.is_empty() => GuestFault::Panic {
+                text: report.text,
+                stack: report.stack,
+            },
+            (Some(over_budget), _) => return GuestFault::OverBudget(over_budget.clone()),
+            (None, Some(report)) => GuestFault::of_trap(report.text, String::new()),
+            (None, None) => GuestFault::of_trap(self.panic, trap_reason(self.error)),
+        };
+        match self.exceeded {
+            Some(memory) => GuestFault::OutOfMemory {
+                memory,
+                last: Box::new(fault),
+            },
+            None => fault,
+        }
+    }
+}
+
+fn trap_reason(error: &wasmtime::Error) -> String {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => format!(
+            "call depth exceeds the stack of {}",
+            Size(GUEST_STACK_BYTES)
+        ),
+        _ => error.root_cause().to_string(),
+    }
+}
