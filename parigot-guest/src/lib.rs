@@ -63,6 +63,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! Programs read standard input and write standard output with [`stdio`].
+//!
 //! # Futures
 //!
 //! Operations that take time return a future: [`Call`], [`Launch`], [`Sleep`], [`ExitFuture`]. The
@@ -110,6 +112,8 @@
 )]
 
 pub extern crate alloc;
+// Generated code names the SDK by its crate, also the code in `stdio`.
+extern crate self as parigot_guest;
 #[cfg(feature = "std")]
 extern crate std;
 
@@ -141,6 +145,7 @@ mod serve;
 mod service;
 mod service_info;
 mod status;
+pub mod stdio;
 #[expect(unsafe_code, reason = "the host names a guest by its address")]
 pub mod turn;
 

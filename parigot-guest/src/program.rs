@@ -18,6 +18,7 @@ use crate::runtime::guest::{Guest, Role};
 use crate::runtime::scope::Scope;
 use crate::serve::Incoming;
 use crate::service_info::{Requirement, Service};
+use crate::stdio;
 
 impl Definition {
     /// Defines a guest that runs `main` and exits.
@@ -52,6 +53,10 @@ impl<F: Future<Output = Result<Exit, Error>> + 'static> Role for ProgramRole<F> 
         let task = guest.spawn(Scope::NONE, async move {
             match main(cx.clone()).await {
                 Ok(exit) => cx.guest.exit(exit, String::new()),
+                // The reader has read all it wants, so nothing has failed.
+                Err(error) if stdio::is_closed(&error) => {
+                    cx.guest.exit(Exit::SUCCESS, String::new())
+                }
                 // The host logs the reason.
                 Err(error) => cx.guest.exit(Exit::FAILURE, format!("{error:#}")),
             };

@@ -21,9 +21,9 @@ pub struct Service {
 /// Serialized `FileDescriptorSet` of the files that define a service, and of all files that these
 /// import. The generator writes it.
 ///
-/// In wasm it is empty: there the generated code puts the bytes into the custom section
-/// `parigot.descriptors` of the module, where they take no memory of the guest and can be read
-/// without an instance.
+/// In wasm it is empty for services of users: there the generated code puts the bytes into the
+/// custom section `parigot.descriptors` of the module, where they take no memory of the guest and
+/// can be read without an instance.
 #[derive(Debug)]
 pub struct Descriptors {
     bytes: &'static [u8],
@@ -36,6 +36,11 @@ impl Descriptors {
     /// Creates descriptors from their bytes.
     pub const fn new(bytes: &'static [u8]) -> Self {
         Descriptors { bytes }
+    }
+
+    /// Returns the bytes.
+    pub const fn bytes(&self) -> &'static [u8] {
+        self.bytes
     }
 }
 

@@ -17,6 +17,8 @@ use crate::random::{self, Randomness};
 use crate::settings::Settings;
 use crate::start::Exported;
 use crate::start::boot::{self, BootedDeployment};
+use crate::start::declare::{DeclaredGuest, Proxy};
+use crate::stdio::proxy as stdio;
 
 /// Compiles the guests of a deployment, checks their requirements, and launches them in order.
 ///
@@ -40,7 +42,7 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
 pub(crate) fn run(
     deployment: &Deployment,
     compiled_guests: impl FnOnce(&Deployment, &Settings) -> CompiledGuests + Send,
-    mut peers: Peers,
+    peers: Peers,
     settings: Settings,
 ) -> Result<Running, StartError> {
     // Other processes compare their schemas with the descriptors of this one.
@@ -53,14 +55,12 @@ pub(crate) fn run(
         boot::boot(
             deployment,
             || compiled_guests(deployment, &settings),
-            |guests| peers.proxies(guests, deployment, &settings),
+            |guests| proxies(guests, deployment, &peers, &settings),
             &settings,
             &randomness,
         )
     })?;
     let (kernel, exports) = assemble(booted, &settings, &randomness);
-    peers.connect(&kernel);
-
     let timers = Arc::clone(&kernel);
     let restarts = Arc::clone(&kernel);
     let mut threads = vec![
@@ -85,6 +85,20 @@ pub(crate) fn run(
     })
 }
 
+/// Creates the proxies for guests with these declarations.
+fn proxies(
+    guests: &[DeclaredGuest<'_>],
+    deployment: &Deployment,
+    peers: &Peers,
+    settings: &Settings,
+) -> Result<Vec<Proxy>, StartError> {
+    let mut proxies = peers.proxies(guests, deployment, settings)?;
+    if stdio::is_required(guests) {
+        proxies.push(stdio::create(settings));
+    }
+    Ok(proxies)
+}
+
 /// Creates the kernel of booted instances and routes the frames of their init turns.
 ///
 /// No worker runs yet, so this thread acts as the only one.
@@ -100,6 +114,7 @@ pub(crate) fn assemble(
         epoch_ticker,
         exports,
         supervised,
+        wakers,
     } = booted;
     let supervisor = Supervisor::new(settings, randomness.seed(), supervised);
     let kernel = Arc::new(Kernel::new(
@@ -115,6 +130,10 @@ pub(crate) fn assemble(
     }
     worker.share_woken();
     drop(worker);
+    let first_proxy = kernel.instances.len() - wakers.len();
+    for (proxy, waker) in (first_proxy..).zip(wakers) {
+        waker.connect_to(&kernel, proxy);
+    }
     (kernel, exports)
 }
 

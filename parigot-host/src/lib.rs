@@ -19,6 +19,7 @@
 //! | `start` | from compiled guests to a bound, ordered set; [`schema`] compatibility |
 //! | `kernel` | scheduling, routing of calls, lifecycle, supervision |
 //! | `network` | proxies for services of other processes; transport over NATS |
+//! | `stdio` | standard input and output for programs |
 //! | `log`, `error` | log events and rate limits; all error texts |
 //! | `testing` | a host whose order, time and faults a test controls (feature) |
 //! | [`clock`], `random` | the sources of time and randomness |
@@ -39,6 +40,7 @@ mod network;
 mod random;
 mod settings;
 mod start;
+mod stdio;
 #[cfg(feature = "testing")]
 pub mod testing;
 

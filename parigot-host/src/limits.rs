@@ -13,6 +13,8 @@
 //! | time of a call | [`DEADLINE_DEFAULT`] | the call fails |
 //! | log of a guest per second | [`LOG_BYTES_DEFAULT`] | lines are dropped and counted |
 //! | one log line | [`LOG_LINE_BYTES_MAX`] | the end is cut off |
+//! | one read from stdin | [`STDIN_READ_BYTES_MAX`] | the read returns less |
+//! | bytes waiting to be written to stdout | [`MAILBOX_BYTES_MAX`] | the call fails |
 //! | one line of stdout or stderr (Go) | [`STDIO_LINE_BYTES_MAX`] | logged as several |
 //! | text of a panic or an exit | [`REASON_BYTES_MAX`] | the end is cut off |
 //! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
@@ -73,6 +75,12 @@ pub(crate) const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// Bytes of one line written to stdout or stderr: 8 KiB. A longer line is logged as several.
 pub(crate) const STDIO_LINE_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes that a program gets from stdin at once: 1 MiB.
+pub(crate) const STDIN_READ_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that a program gets from stdin at once, unless it asks for another number: 64 KiB.
+pub(crate) const STDIN_READ_BYTES_DEFAULT: usize = 64 << 10;
 
 /// Number of bytes, displayed in the largest unit that divides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

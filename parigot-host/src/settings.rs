@@ -1,5 +1,6 @@
 //! Settings of a host.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,14 @@ pub struct Settings {
     /// [`Running::exports`](crate::Running::exports) returns the descriptors of exports. A process
     /// of several always asks, because the others compare schemas.
     pub descriptors: bool,
+    /// Standard input of programs, which read it by the service `parigot.stdio.v1.Stdio`. Default:
+    /// that of this process.
+    ///
+    /// The host reads only if a program asks for input. A read that is under way when the
+    /// deployment ends goes on, because nothing interrupts the read: its bytes are lost.
+    pub stdin: Option<Arc<File>>,
+    /// Standard output of programs. Default: that of this process.
+    pub stdout: Option<Arc<File>>,
     /// Callback with the guests that are being compiled, after each change; empty at the end.
     pub on_compiling: Option<Arc<OnCompiling>>,
     /// Callback when the start begins and ends waiting for other processes or the server; no guest
@@ -72,6 +81,8 @@ impl Default for Settings {
             code_cache: None,
             yields_on_first_tick: true,
             descriptors: false,
+            stdin: None,
+            stdout: None,
             on_compiling: None,
             on_waiting: None,
         }

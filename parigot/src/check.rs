@@ -13,7 +13,7 @@ use crate::cli::Check;
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::{Format, Style};
-use crate::names::{numbered, requirement_title, role_name};
+use crate::names::{HOST, numbered, requirement_title, role_name};
 use crate::report::{self, Problem};
 
 /// Checks a deployment and prints the result.
@@ -102,7 +102,10 @@ fn bindings(guests: &[GuestReport]) -> String {
             .filter(|required| !required.binding.is_empty())
         {
             let title = requirement_title(required);
-            let exporters = required.exporters.join(", ");
+            let exporters = match required.is_of_host {
+                true => HOST.to_owned(),
+                false => required.exporters.join(", "),
+            };
             writeln!(text, "      {} -> {exporters}  {title}", guest.name)
                 .expect("a String takes any text");
         }
@@ -180,6 +183,9 @@ fn guest_object(guest: &GuestReport, processes: &[Process]) -> Value {
         .map(|required| {
             let mut object =
                 json!({ "service": required.service, "exporters": required.exporters });
+            if required.is_of_host {
+                object["host"] = true.into();
+            }
             if !required.binding.is_empty() {
                 object["binding"] = (*required.binding).into();
             }
@@ -239,6 +245,7 @@ mod tests {
             service: "kv.v1.Kv".into(),
             binding: binding.into(),
             exporters: vec![exporter.into()],
+            is_of_host: false,
         };
         let shop = GuestReport {
             requires: vec![

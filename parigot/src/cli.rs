@@ -55,6 +55,10 @@ pub(crate) struct Run {
     #[arg(long, hide = true)]
     pub(crate) exit_with_stdin: bool,
 
+    /// Descriptor of the standard input for programs; stdin is the pipe of `--exit-with-stdin`.
+    #[arg(long, hide = true, requires = "exit_with_stdin")]
+    pub(crate) stdin_fd: Option<i32>,
+
     /// The lowest level to log.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level())]
     pub(crate) log_level: LevelFilter,

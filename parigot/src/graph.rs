@@ -12,7 +12,7 @@ use crate::cli::{Drawing, Graph};
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::Style;
-use crate::names::{numbered, requirement_title, role_name};
+use crate::names::{HOST, numbered, requirement_title, role_name};
 use crate::report::{self, Problem};
 
 /// Draws a deployment on stdout.
@@ -70,10 +70,19 @@ struct Node<'a> {
 }
 
 struct Edge<'a> {
-    /// Index of the exporter; `None` for a service without one.
-    exporter: Option<usize>,
+    exporter: Exporter,
     /// Required services, each with the name of its binding if there is one.
     services: Vec<Cow<'a, str>>,
+}
+
+/// Exporter of required services.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Exporter {
+    /// A service that nothing exports.
+    Missing,
+    Host,
+    /// The guest at this index.
+    Guest(usize),
 }
 
 impl<'a> GuestGraph<'a> {
@@ -84,11 +93,16 @@ impl<'a> GuestGraph<'a> {
             .map(|(index, guest)| (&*guest.name, index))
             .collect();
         let node = |guest: &'a GuestReport| {
-            let mut edges: BTreeMap<Option<usize>, Vec<Cow<'a, str>>> = BTreeMap::new();
+            let mut edges: BTreeMap<Exporter, Vec<Cow<'a, str>>> = BTreeMap::new();
             for required in &guest.requires {
-                let missing = required.exporters.is_empty().then_some(None);
-                let exporters = required.exporters.iter().map(|name| Some(indexes[&**name]));
-                for exporter in exporters.chain(missing) {
+                let guests = required.exporters.iter();
+                let guests = guests.map(|name| Exporter::Guest(indexes[&**name]));
+                let other = match required.exporters.is_empty() {
+                    true if required.is_of_host => Some(Exporter::Host),
+                    true => Some(Exporter::Missing),
+                    false => None,
+                };
+                for exporter in guests.chain(other) {
                     edges
                         .entry(exporter)
                         .or_default()
@@ -113,8 +127,11 @@ impl<'a> GuestGraph<'a> {
     /// Returns whether an edge prevents a launch: it is part of a cycle, leads to one, or has no
     /// exporter.
     fn is_stuck(&self, edge: &Edge<'_>) -> bool {
-        edge.exporter
-            .is_none_or(|exporter| self.guests[exporter].guest.step.is_none())
+        match edge.exporter {
+            Exporter::Missing => true,
+            Exporter::Host => false,
+            Exporter::Guest(index) => self.guests[index].guest.step.is_none(),
+        }
     }
 
     /// Draws a line for each guest and each further edge of it, in the order of the launch.
@@ -155,8 +172,11 @@ impl<'a> GuestGraph<'a> {
     }
 
     fn exporter(&self, edge: &Edge<'_>) -> &'a str {
-        edge.exporter
-            .map_or("(none)", |index| &self.guests[index].guest.name)
+        match edge.exporter {
+            Exporter::Missing => "(none)",
+            Exporter::Host => HOST,
+            Exporter::Guest(index) => &self.guests[index].guest.name,
+        }
     }
 
     fn dot(&self) -> String {
@@ -239,10 +259,11 @@ impl<'a> GuestGraph<'a> {
             } else {
                 ("--", "-->")
             };
-            let to = edge.exporter.map_or_else(
-                || "missing[[\"missing\"]]".to_owned(),
-                |index| format!("guest{index}"),
-            );
+            let to = match edge.exporter {
+                Exporter::Missing => "missing[[\"missing\"]]".to_owned(),
+                Exporter::Host => format!("host([\"{HOST}\"])"),
+                Exporter::Guest(index) => format!("guest{index}"),
+            };
             format!(
                 "    guest{index} {line} \"{}\" {head} {to}",
                 edge.services.join("<br/>")
@@ -284,6 +305,7 @@ mod tests {
             service: (*service).into(),
             binding: String::new(),
             exporters: exporter.iter().map(|name| (*name).to_owned()).collect(),
+            is_of_host: false,
         };
         let requires = requires.iter().map(requirement).collect();
         GuestReport {

@@ -11,6 +11,7 @@
 //! | `interrupt.rs` | signals |
 //! | `log.rs`, `progress.rs` | lines on stderr, as text or JSON |
 //! | `names.rs` | names of guests and roles as the commands print them |
+//! | `stdin.rs` | standard input for programs of a child process |
 //! | `report.rs` | problems of a deployment, for people and programs |
 
 mod attributes;
@@ -29,6 +30,7 @@ mod program_args;
 mod progress;
 mod report;
 mod run;
+mod stdin;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use parigot_host::deployment::Role;
 use parigot_host::{GuestReport, Requirement};
 
+/// Name of the host as an exporter. Names of guests have no parentheses.
+pub(crate) const HOST: &str = "(host)";
+
 /// Returns a guest's name, with its number of instances if there are several: `store x2`.
 pub(crate) fn numbered(guest: &GuestReport) -> String {
     match guest.replicas {

@@ -4,8 +4,11 @@
 //! stdin is a pipe whose other end this process holds. When the pipe closes, the child stops its
 //! guests in order, so no child outlives this process, whichever way this process ends. Each child
 //! has a process group of its own, because a terminal sends Ctrl-C to a whole group, and the
-//! children are stopped one by one.
+//! children are stopped one by one. The exception is a child whose programs read a terminal: the
+//! child gets Ctrl-C as well, and stops its guests itself.
 
+#[cfg(unix)]
+use std::io::IsTerminal;
 use std::io::{self, Read};
 use std::process::{Child, ChildStderr, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest};
 use crate::log::{self, FORCE_COLOUR, Format};
 use crate::report::start_refused;
+use crate::stdin::InheritedStdin;
 
 /// Time from the end of the shutdown deadlines until children are killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -57,8 +61,10 @@ pub(crate) fn run(
         let has_programs =
             guests_of(process, &report.guests).any(|guest| guest.role == Role::Program);
         let program = program.filter(|name| process.guests.iter().any(|guest| guest == name));
-        let started = command(run, process.name(), program)
-            .and_then(|command| group.start(command, process.name(), has_programs, &sender));
+        let started = stdin_for(process, &report.guests).and_then(|stdin| {
+            let command = command(run, process.name(), program, stdin.as_ref())?;
+            group.start(command, process.name(), has_programs, &sender)
+        });
         if let Err(error) = started {
             tracing::error!("cannot start process {}: {error}", process.name());
             group.fail();
@@ -93,6 +99,19 @@ fn in_launch_order<'a>(whole: &'a Deployment, guests: &[GuestReport]) -> Vec<&'a
             .max()
     });
     processes
+}
+
+/// Returns stdin for a process with a guest that reads it.
+///
+/// If several processes read stdin, the operating system decides which of them gets some input.
+fn stdin_for(process: &Process, guests: &[GuestReport]) -> io::Result<Option<InheritedStdin>> {
+    let mut requires = guests_of(process, guests).flat_map(|guest| &guest.requires);
+    // The host exports one service, standard input and output.
+    if requires.any(|required| required.is_of_host) {
+        InheritedStdin::open()
+    } else {
+        Ok(None)
+    }
 }
 
 fn guests_of<'a>(
@@ -267,8 +286,14 @@ impl ProcessGroup {
 }
 
 /// Returns the command `parigot run --process <name>` with the options of this process, and with
-/// the arguments after `--` if the child runs the program that receives them.
-fn command(run: &Run, name: &str, program: Option<&str>) -> io::Result<Command> {
+/// the arguments after `--` if the child runs the program that receives them. A child whose
+/// programs read standard input inherits `stdin`, which must live until the child has started.
+fn command(
+    run: &Run,
+    name: &str,
+    program: Option<&str>,
+    stdin: Option<&InheritedStdin>,
+) -> io::Result<Command> {
     let format = run
         .log_format
         .to_possible_value()
@@ -285,6 +310,7 @@ fn command(run: &Run, name: &str, program: Option<&str>) -> io::Result<Command> 
     command.args(["--log-level", &run.log_level.to_string()]);
     command.args(["--compile-time", &run.compiling.compile_time.to_string()]);
     command.args(run.compiling.no_cache.then_some("--no-cache"));
+    command.args(stdin.map(InheritedStdin::option));
     command.arg(&run.file);
     if let Some(program) = program {
         command.args(["--program", program, "--"]).args(&run.args);
@@ -292,8 +318,11 @@ fn command(run: &Run, name: &str, program: Option<&str>) -> io::Result<Command> 
     if log::stderr_takes_colour() {
         command.env(FORCE_COLOUR, "1");
     }
+    // A terminal stops a process of another group that reads.
     #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    if stdin.is_none() || !io::stdin().is_terminal() {
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    }
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
     Ok(command)
 }

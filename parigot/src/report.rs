@@ -243,6 +243,9 @@ fn next_step(problem: &StartProblem) -> Option<String> {
     Some(next_step.to_owned())
 }
 
+const USE_FAKE_STDIO: &str = "remove it from the exports; for tests there are fakes: \
+                              `testing::FakeStdio` in Rust, `parigottest.Stdio` in Go";
+
 /// Returns the next step after an error of the requirements and exports.
 fn next_step_of_graph(error: &GraphError) -> String {
     match error {
@@ -290,6 +293,11 @@ fn next_step_of_graph(error: &GraphError) -> String {
              `requires(KvClient as \"cache\")`"
                 .into()
         }
+        GraphError::ExportedByHost { .. } => USE_FAKE_STDIO.into(),
+        GraphError::StdioOfService { guest, .. } => format!(
+            "move the reads and writes to a guest in `[program.<name>]` that calls `{guest}`; for \
+             messages to people use the log"
+        ),
         GraphError::NotAService { guest, .. } => format!("move its table to `[service.{guest}]`"),
         GraphError::NothingExported { guest } => format!(
             "a guest with a `main` function belongs in `[program.{guest}]`, or in \

@@ -4,16 +4,18 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use parigot_host::Settings;
 use parigot_host::deployment::Deployment;
 
 use crate::cli::Run;
-use crate::exit_status::{self, REFUSED};
+use crate::exit_status::{self, FAILED, REFUSED};
 use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest, exit_immediately};
 use crate::log::Format;
 use crate::process_group;
 use crate::program_args::pass_args;
 use crate::report::{NoNetwork, Problem, start_refused};
+use crate::stdin;
 
 /// Runs a deployment, or one process of a deployment, and returns the exit status.
 pub(crate) fn run(run: &Run) -> ExitCode {
@@ -57,7 +59,18 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 
 /// Runs the guests of a deployment in this process.
 fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> ExitCode {
-    let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
+    let stdin = match stdin::of_programs(run) {
+        Ok(stdin) => stdin.map(Arc::new),
+        Err(error) => {
+            tracing::error!("cannot open the standard input of programs: {error}");
+            return FAILED.into();
+        }
+    };
+    let settings = Settings {
+        stdin,
+        ..settings(&run.compiling, run.log_format == Format::Text)
+    };
+    let settings = interrupt.follow_start(settings);
     let running = match parigot_host::start(deployment, settings) {
         Ok(running) => running,
         Err(error) => return start_refused(error.problems(), deployment, &run.style()),
@@ -80,7 +93,7 @@ fn stop_at_end_of_stdin(interrupt: &Arc<Interrupt>) {
         interrupt.stop();
     };
     std::thread::Builder::new()
-        .name("parigot stdin".into())
+        .name("parigot parent".into())
         .spawn(wait)
         .expect("a process can have a few threads");
 }

@@ -4,7 +4,7 @@
 pub const OPTIONS_PROTO_NAME: &str = "parigot/v1/options.proto";
 
 /// The `.proto` files that users may import: name and text of each.
-pub const PROTOS: [(&str, &str); 2] = [
+pub const PROTOS: [(&str, &str); 3] = [
     (
         OPTIONS_PROTO_NAME,
         include_str!("../proto/parigot/v1/options.proto"),
@@ -12,5 +12,9 @@ pub const PROTOS: [(&str, &str); 2] = [
     (
         "parigot/v1/id.proto",
         include_str!("../proto/parigot/v1/id.proto"),
+    ),
+    (
+        "parigot/stdio/v1/stdio.proto",
+        include_str!("../proto/parigot/stdio/v1/stdio.proto"),
     ),
 ];

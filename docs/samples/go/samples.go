@@ -3,6 +3,7 @@
 package samples
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/future"
 	"github.com/parigot/parigot/parigot-guest-go/id"
 	"github.com/parigot/parigot/parigot-guest-go/job"
+	"github.com/parigot/parigot/parigot-guest-go/stdio"
 
 	pb "example.com/helloworld/stubs/greeting/v1"
 )
@@ -134,3 +136,20 @@ func (k *Kitchen) Check(ticket TicketID) string {
 }
 
 // ANCHOR_END: jobs
+
+// LineLengths writes the length of each line of the input.
+func LineLengths(ctx context.Context) error {
+	// ANCHOR: stdio
+	console, err := stdio.Locate(ctx)
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(console)
+	for lines.Scan() {
+		if _, err := fmt.Fprintln(console, len(lines.Text())); err != nil {
+			return err
+		}
+	}
+	// ANCHOR_END: stdio
+	return lines.Err()
+}

@@ -73,3 +73,15 @@ macro_rules! __descriptors {
         pub static FILES: $crate::Descriptors = $crate::Descriptors::new($bytes);
     };
 }
+
+/// Declares the descriptors of a module that belongs to the SDK, as a constant in wasm too.
+///
+/// A section would be in the module of every guest, because the objects of the SDK are linked into
+/// every guest. The linker drops an unused constant, and the manifest carries a used one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __descriptors_of_sdk {
+    ($bytes:literal) => {
+        pub static FILES: $crate::Descriptors = $crate::Descriptors::new($bytes);
+    };
+}

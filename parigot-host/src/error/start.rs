@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parigot_abi::{VERSION, Version};
 
+use crate::error::suggest::quoted;
 use crate::error::{GuestFault, SchemaError, SecretError};
 use crate::limits::{MODULE_BYTES_MAX, Size, TABLE_ENTRIES_MAX};
 
@@ -189,6 +190,22 @@ pub enum GraphError {
         /// Name of the guest.
         guest: String,
     },
+    /// A guest exports a service of the host.
+    #[error("`{guest}` exports {service}, which only the host exports")]
+    ExportedByHost {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest.
+        guest: String,
+    },
+    /// A service requires standard input and output.
+    #[error("`{guest}` requires {service}, which only programs and workers may use")]
+    StdioOfService {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest.
+        guest: String,
+    },
     /// A requirement has no exporter.
     #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
     Missing {
@@ -259,22 +276,14 @@ impl GraphError {
             GraphError::SharedButNotExported { guest, .. }
             | GraphError::NotAService { guest, .. }
             | GraphError::NothingExported { guest }
+            | GraphError::ExportedByHost { guest, .. }
+            | GraphError::StdioOfService { guest, .. }
             | GraphError::Missing { guest, .. }
             | GraphError::Ambiguous { guest, .. }
             | GraphError::BoundElsewhere { guest, .. }
             | GraphError::UnknownBinding { guest, .. } => guest,
             GraphError::Cycle { path } => &path[0],
         }
-    }
-}
-
-/// Formats names in backquotes, with commas and "and".
-fn quoted(names: &[String]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    match &quoted[..] {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Suggestions for misspelt names.
+//! Names in error texts: suggestions for misspelt ones, and lists.
 
 /// Returns the known word nearest to `word`, if at most a third of its letters differ.
 ///
@@ -10,6 +10,16 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
         .min()
         .map(|(_, known)| known)
+}
+
+/// Formats names in backquotes, with commas and "and".
+pub(crate) fn quoted(names: &[String]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match &quoted[..] {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 #[cfg(test)]

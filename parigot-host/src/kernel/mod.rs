@@ -9,6 +9,7 @@ pub(crate) mod instance;
 pub(crate) mod lifecycle;
 mod metadata;
 pub(crate) mod observer;
+pub(crate) mod proxy_waker;
 mod queue;
 pub(crate) mod restart;
 mod restart_window;

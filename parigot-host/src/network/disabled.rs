@@ -1,10 +1,7 @@
 //! Replacement of the module `network` for builds without the feature `nats`.
 
-use std::sync::Arc;
-
 use crate::deployment::Deployment;
 use crate::error::StartError;
-use crate::kernel::scheduler::Kernel;
 use crate::settings::Settings;
 use crate::start::declare::{DeclaredGuest, Proxy};
 
@@ -32,15 +29,13 @@ impl Peers {
     }
 
     pub(crate) fn proxies(
-        &mut self,
+        &self,
         _guests: &[DeclaredGuest<'_>],
         _deployment: &Deployment,
         _settings: &Settings,
     ) -> Result<Vec<Proxy>, StartError> {
         Ok(Vec::new())
     }
-
-    pub(crate) fn connect(&self, _kernel: &Arc<Kernel>) {}
 
     pub(crate) fn close(&self) {}
 }

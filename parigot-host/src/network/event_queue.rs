@@ -1,6 +1,6 @@
 //! Queue of the events that the transport reports to a proxy.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use parigot_abi::id::CallId;
@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::message::{Reply, Request, ReturnAddress};
 use crate::error::Failure;
+use crate::kernel::proxy_waker::ProxyWaker;
 use crate::limits::MAILBOX_BYTES_MAX;
 
 /// An event for a remote.
@@ -56,24 +57,6 @@ struct Queued<T> {
     events: Vec<T>,
     /// Bytes of the replies in the queue.
     bytes: usize,
-}
-
-/// Callback that schedules a turn of a proxy, set after the kernel has started.
-#[derive(Default)]
-pub(crate) struct ProxyWaker(OnceLock<Box<dyn Fn() + Send + Sync>>);
-
-impl ProxyWaker {
-    /// Sets the callback and calls it at once, because events may have arrived before.
-    pub(crate) fn connect(&self, wake: impl Fn() + Send + Sync + 'static) {
-        self.0.get_or_init(|| Box::new(wake));
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if let Some(wake) = self.0.get() {
-            wake();
-        }
-    }
 }
 
 impl<T> EventQueue<T> {

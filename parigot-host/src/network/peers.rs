@@ -9,28 +9,26 @@ use parigot_abi::id::HostId;
 use parigot_abi::manifest::Service;
 use rand::Rng;
 
-use super::event_queue::{EventQueue, ProxyWaker, RemoteEvent};
+use super::event_queue::{EventQueue, RemoteEvent};
 use super::gateway::Gateway;
 use super::nats::Nats;
 use super::nats::identity::ProcessIdentity;
 use super::remote::{RemoteInterface, RemoteService, Requirer};
 use super::transport::{ImportSpec, Transport};
-use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
+use crate::deployment::Deployment;
 use crate::descriptors::pool;
 use crate::error::{StartError, StartProblem};
 use crate::guest::builtin::BuiltInFactory;
-use crate::kernel::scheduler::Kernel;
 use crate::kernel::startup::LONG;
 use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::declare::{DeclaredGuest, Proxy};
+use crate::stdio;
 
 /// The other processes of the deployment, if there are any.
 pub(crate) struct Peers {
     transport: Option<Arc<dyn Transport>>,
-    /// Wakers of the proxies, in the order of the proxies.
-    wakers: Vec<Arc<ProxyWaker>>,
 }
 
 /// A service that local guests export: the declaration of the first exporter, with the longest
@@ -86,7 +84,11 @@ fn missing_services<'g>(
     for guest in guests {
         let manifest = guest.manifest();
         let requires = manifest.requires.iter().map(|required| &required.service);
-        for service in requires.filter(|service| !local.contains_key(&*service.name)) {
+        // The host of each process serves standard input and output.
+        let is_missing = |service: &&Service| {
+            !local.contains_key(&*service.name) && service.name != stdio::SERVICE
+        };
+        for service in requires.filter(is_missing) {
             missing.entry(&service.name).or_default().push(Requirer {
                 guest: &guest.spec.name,
                 service,
@@ -169,18 +171,6 @@ impl<'g> PendingImport<'g> {
     }
 }
 
-/// Creates the specification of a proxy for the log. Proxies have one instance and no restarts.
-fn spec(name: String) -> GuestSpec {
-    let spec = GuestSpec::service(name, "");
-    GuestSpec {
-        restart: RestartPolicy {
-            after: RestartAfter::Never,
-            ..spec.restart
-        },
-        ..spec
-    }
-}
-
 /// Runs a wait that may take long, and reports its begin and end to the callbacks of the embedder.
 /// No guest runs yet, so a callback may end the process.
 fn wait_for<R>(settings: &Settings, wait: impl FnOnce() -> R) -> R {
@@ -203,10 +193,7 @@ impl Peers {
     /// If no server of the network accepts the connection.
     pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
         let Some(network) = &deployment.network else {
-            return Ok(Peers {
-                transport: None,
-                wakers: Vec::new(),
-            });
+            return Ok(Peers { transport: None });
         };
         let identity = ProcessIdentity {
             host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
@@ -230,7 +217,6 @@ impl Peers {
     pub(crate) fn behind(transport: Arc<dyn Transport>) -> Self {
         Peers {
             transport: Some(transport),
-            wakers: Vec::new(),
         }
     }
 
@@ -246,26 +232,26 @@ impl Peers {
     /// If a guest requires a service by name and no process offers the service within the start
     /// deadline, because its methods must be known before the launch.
     pub(crate) fn proxies(
-        &mut self,
+        &self,
         guests: &[DeclaredGuest<'_>],
         deployment: &Deployment,
         settings: &Settings,
     ) -> Result<Vec<Proxy>, StartError> {
-        let Some(transport) = self.transport.clone() else {
+        let Some(transport) = &self.transport else {
             return Ok(Vec::new());
         };
         let local = local_services(guests);
         // All searches start before the first wait, so that the waits overlap.
         let imports: Vec<_> = missing_services(guests, &local)
             .into_iter()
-            .map(|(name, requirers)| PendingImport::new(name, requirers, &*transport))
+            .map(|(name, requirers)| PendingImport::new(name, requirers, &**transport))
             .collect();
         let until = Instant::now() + deployment.startup_deadline;
         let mut proxies = Vec::new();
         let mut problems = Vec::new();
         for import in imports {
             match import.methods(until, settings) {
-                Ok(methods) => proxies.push(self.remote(&transport, import, methods)),
+                Ok(methods) => proxies.push(remote(transport, import, methods)),
                 Err(guest) => problems.push(StartProblem::Unoffered {
                     guest: guest.to_owned(),
                     service: import.name.to_owned(),
@@ -274,73 +260,9 @@ impl Peers {
             }
         }
         StartError::unless_none(problems)?;
-        proxies.extend(
-            local
-                .into_values()
-                .filter(LocalService::is_offered)
-                .map(|local| self.gateway(&transport, &local)),
-        );
+        let offered = local.values().filter(|local| local.is_offered());
+        proxies.extend(offered.map(|local| gateway(transport, local)));
         Ok(proxies)
-    }
-
-    fn remote(
-        &mut self,
-        transport: &Arc<dyn Transport>,
-        import: PendingImport<'_>,
-        methods: Vec<String>,
-    ) -> Proxy {
-        let PendingImport {
-            name,
-            requirers,
-            queue,
-        } = import;
-        let interface = RemoteInterface::new(name, &requirers, methods);
-        self.wakers.push(queue.waker());
-        let transport = Arc::clone(transport);
-        let factory = BuiltInFactory(move || {
-            RemoteService::new(
-                interface.clone(),
-                Arc::clone(&transport),
-                Arc::clone(&queue),
-            )
-        });
-        (spec(name.to_owned()), Arc::new(factory))
-    }
-
-    fn gateway(&mut self, transport: &Arc<dyn Transport>, local: &LocalService<'_>) -> Proxy {
-        let queue = EventQueue::new();
-        self.wakers.push(queue.waker());
-        let service = local.service.clone();
-        let descriptors = pool::of_service(local.descriptors, &service.name);
-        let deadline_ns = local.deadline.as_nanos() as u64;
-        let transport = Arc::clone(transport);
-        let name = format!("network/{}", service.name);
-        let factory = BuiltInFactory(move || {
-            Gateway::new(
-                service.clone(),
-                descriptors.clone(),
-                deadline_ns,
-                Arc::clone(&transport),
-                Arc::clone(&queue),
-            )
-        });
-        (spec(name), Arc::new(factory))
-    }
-
-    /// Connects the wakers of the proxies with the kernel. Proxies are the last instances of the
-    /// kernel.
-    pub(crate) fn connect(&self, kernel: &Arc<Kernel>) {
-        let first = kernel.instances.len() - self.wakers.len();
-        for (index, waker) in (first..).zip(&self.wakers) {
-            // A weak reference: events must not keep the kernel alive.
-            let kernel = Arc::downgrade(kernel);
-            waker.connect(move || {
-                if let Some(kernel) = kernel.upgrade() {
-                    let instance = &kernel.instances[index];
-                    kernel.wake(instance, instance.notify());
-                }
-            });
-        }
     }
 
     /// Sends the pending messages and closes the transport after all local guests have left.
@@ -349,4 +271,49 @@ impl Peers {
             transport.close();
         }
     }
+}
+
+/// Creates the proxy for a service of other processes.
+fn remote(
+    transport: &Arc<dyn Transport>,
+    import: PendingImport<'_>,
+    methods: Vec<String>,
+) -> Proxy {
+    let PendingImport {
+        name,
+        requirers,
+        queue,
+    } = import;
+    let interface = RemoteInterface::new(name, &requirers, methods);
+    let waker = queue.waker();
+    let transport = Arc::clone(transport);
+    let factory = BuiltInFactory(move || {
+        RemoteService::new(
+            interface.clone(),
+            Arc::clone(&transport),
+            Arc::clone(&queue),
+        )
+    });
+    Proxy::new(name.to_owned(), factory, waker)
+}
+
+/// Creates the proxy for the callers of a local service in other processes.
+fn gateway(transport: &Arc<dyn Transport>, local: &LocalService<'_>) -> Proxy {
+    let queue = EventQueue::new();
+    let waker = queue.waker();
+    let service = local.service.clone();
+    let descriptors = pool::of_service(local.descriptors, &service.name);
+    let deadline_ns = local.deadline.as_nanos() as u64;
+    let transport = Arc::clone(transport);
+    let name = format!("network/{}", service.name);
+    let factory = BuiltInFactory(move || {
+        Gateway::new(
+            service.clone(),
+            descriptors.clone(),
+            deadline_ns,
+            Arc::clone(&transport),
+            Arc::clone(&queue),
+        )
+    });
+    Proxy::new(name, factory, waker)
 }

@@ -24,6 +24,7 @@ use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::Lifecycle;
+use crate::kernel::proxy_waker::ProxyWaker;
 use crate::kernel::supervisor::SupervisedService;
 use crate::log::events;
 use crate::random::Randomness;
@@ -44,6 +45,8 @@ pub(crate) struct BootedDeployment {
     pub(crate) exports: Vec<Exported>,
     /// Supervision state of each instance; `None` for an instance that is never restarted.
     pub(crate) supervised: Vec<Option<Box<SupervisedService>>>,
+    /// Wakers of the proxies, which are the last instances.
+    pub(crate) wakers: Vec<Arc<ProxyWaker>>,
 }
 
 /// Creates all guests from the result of `compiled_guests`, runs the init turn of each, adds the
@@ -61,12 +64,11 @@ pub(crate) fn boot(
     randomness: &Randomness,
 ) -> Result<BootedDeployment, StartError> {
     let mut declared = declare_all(deployment, compiled_guests, settings, randomness);
-    let proxies = if declared.problems.is_empty() {
-        proxies(&declared.guests)?
-    } else {
-        // A proxy stands for each service without a local exporter. The exports of the failed
-        // guests are unknown, so those services are unknown too.
-        Vec::new()
+    // A proxy stands for each service without a local exporter. The exports of failed guests are
+    // unknown, so those services are unknown too.
+    let proxies = match declared.problems.is_empty() {
+        true => proxies(&declared.guests)?,
+        false => Vec::new(),
     };
     declared.add_proxies(&proxies, settings, randomness);
     let BoundGuests {
@@ -111,6 +113,7 @@ pub(crate) fn boot(
         epoch_ticker,
         exports,
         supervised,
+        wakers: proxies.iter().map(Proxy::waker).collect(),
     })
 }
 

@@ -13,6 +13,7 @@ use crate::start::bind::BoundGuests;
 use crate::start::declare::{DeclaredGuest, declare_all};
 use crate::start::graph::{Binding, Graph};
 use crate::start::schema::{self, ServiceDescription};
+use crate::stdio::proxy as stdio;
 
 /// Declarations of a deployment's guests and all problems of the deployment.
 #[derive(Debug, Default)]
@@ -67,6 +68,8 @@ pub struct Requirement {
     pub binding: String,
     /// Guests that export the service: several if they share it, empty if no guest exports it.
     pub exporters: Vec<String>,
+    /// Set if the host exports the service, and no guest.
+    pub is_of_host: bool,
 }
 
 /// Compiles the guests of a deployment and runs the init turn of each; launches nothing.
@@ -96,31 +99,31 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         descriptors: true,
         ..settings.clone()
     };
+    let proxies = [stdio::create(&settings)];
+    let (bound, own_guests) = stack::on_guest_thread("parigot check", || {
+        let mut declared = declare_all(
+            deployment,
+            || compile_all(deployment, &settings),
+            &settings,
+            &randomness,
+        );
+        let own_guests = declared.guests.len();
+        if stdio::is_required(&declared.guests) {
+            declared.add_proxies(&proxies, &settings, &randomness);
+        }
+        (declared.bind(), own_guests)
+    });
     let BoundGuests {
         guests,
         graph,
         mut problems,
         ..
-    } = stack::on_guest_thread("parigot check", || {
-        declare_all(
-            deployment,
-            || compile_all(deployment, &settings),
-            &settings,
-            &randomness,
-        )
-        .bind()
-    });
+    } = bound;
     problems.extend(misfits(&guests, &graph));
-    let steps = graph.steps();
-    let listening = guests.iter().filter(|guest| guest.factory.listens());
-    let mut warnings: Vec<_> = listening
-        .map(|guest| Warning {
-            guest: guest.spec.name.clone(),
-            text: LISTENS.to_owned(),
-        })
-        .collect();
-    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
-    let declarations = guests.iter().zip(&graph.bindings).zip(steps);
+    let steps = graph.steps(own_guests);
+    let own = &guests[..own_guests];
+    let warnings = warnings(own);
+    let declarations = own.iter().zip(&graph.bindings).zip(steps);
     let reports = declarations.map(|((guest, bound), step)| GuestReport {
         name: guest.spec.name.clone(),
         role: guest.spec.role,
@@ -131,7 +134,7 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
             .iter()
             .map(|service| service.name.clone())
             .collect(),
-        requires: requirements(guest, bound, &guests),
+        requires: requirements(guest, bound, own),
         step,
     });
     let guests: Vec<_> = reports.collect();
@@ -142,6 +145,19 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         problems,
         warnings,
     }
+}
+
+/// Returns the warnings about guests that listen, sorted by guest.
+fn warnings(guests: &[DeclaredGuest<'_>]) -> Vec<Warning> {
+    let listening = guests.iter().filter(|guest| guest.factory.listens());
+    let mut warnings: Vec<_> = listening
+        .map(|guest| Warning {
+            guest: guest.spec.name.clone(),
+            text: LISTENS.to_owned(),
+        })
+        .collect();
+    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
+    warnings
 }
 
 /// Returns the deployment with an empty text in place of each secret.
@@ -171,11 +187,17 @@ fn requirements(
         .map(|(required, binding)| Requirement {
             service: required.service.name.clone(),
             binding: required.binding.clone(),
+            // The proxies follow after the guests of the deployment.
             exporters: binding
                 .exporters
                 .iter()
-                .map(|exporter| guests[exporter.guest].spec.name.clone())
+                .filter_map(|exporter| guests.get(exporter.guest))
+                .map(|exporter| exporter.spec.name.clone())
                 .collect(),
+            is_of_host: binding
+                .exporters
+                .iter()
+                .any(|exporter| exporter.guest >= guests.len()),
         })
         .collect()
 }
@@ -270,6 +292,7 @@ mod tests {
             service: "kv.v1.Kv".into(),
             binding: binding.into(),
             exporters: vec![exporter.into()],
+            is_of_host: false,
         };
         let shop = GuestReport {
             name: "shop".into(),

@@ -9,11 +9,12 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::compile::modules::CompiledGuests;
-use crate::deployment::{Deployment, GuestSpec};
+use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::StartProblem;
 use crate::guest::code::{InstanceFactory, InstantiateError};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::{InitOutput, InstantiateParams, init_turn};
+use crate::kernel::proxy_waker::ProxyWaker;
 use crate::log::rate_limit::LogRate;
 use crate::random::Randomness;
 use crate::settings::Settings;
@@ -47,8 +48,39 @@ pub(crate) struct DeclaredGuests<'a> {
     pub(crate) epoch_ticker: Option<EpochTicker>,
 }
 
-/// Proxy guest: its specification and its factory.
-pub(crate) type Proxy = (GuestSpec, Arc<dyn InstanceFactory>);
+/// Proxy guest: a guest of the host itself.
+pub(crate) struct Proxy {
+    pub(crate) spec: GuestSpec,
+    pub(crate) factory: Arc<dyn InstanceFactory>,
+    /// Connected with the proxy once the kernel exists.
+    waker: Arc<ProxyWaker>,
+}
+
+impl Proxy {
+    /// Creates a proxy with that name in the log. Proxies have one instance and no restarts.
+    pub(crate) fn new(
+        name: String,
+        factory: impl InstanceFactory + 'static,
+        waker: Arc<ProxyWaker>,
+    ) -> Self {
+        let spec = GuestSpec::service(name, "");
+        Proxy {
+            spec: GuestSpec {
+                restart: RestartPolicy {
+                    after: RestartAfter::Never,
+                    ..spec.restart
+                },
+                ..spec
+            },
+            factory: Arc::new(factory),
+            waker,
+        }
+    }
+
+    pub(crate) fn waker(&self) -> Arc<ProxyWaker> {
+        Arc::clone(&self.waker)
+    }
+}
 
 /// Creates all guests of a deployment and runs the init turn of each.
 pub(crate) fn declare_all<'a>(
@@ -97,8 +129,8 @@ impl<'a> DeclaredGuests<'a> {
         randomness: &Randomness,
     ) {
         let mut declarer = Declarer::new(settings, randomness);
-        for (spec, factory) in proxies {
-            match declarer.declare(spec, Arc::clone(factory), 0) {
+        for proxy in proxies {
+            match declarer.declare(&proxy.spec, Arc::clone(&proxy.factory), 0) {
                 Ok(guest) => self.guests.push(guest),
                 Err(problem) => self.problems.push(problem),
             }

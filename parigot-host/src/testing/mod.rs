@@ -22,6 +22,7 @@
 //! | [`TestHost`] | choose the guests and settings of the deployment |
 //! | [`TestRun`] | run the deployment: call services, advance the clock, crash guests |
 //! | [`Fake`], [`Answer`] | replace a service by closures |
+//! | [`FakeStdio`] | give input to programs, and check their output |
 //! | [`Fault`] | lose or delay calls and replies, crash services |
 //! | [`Frame`] | inspect the frames between guests and host |
 //!
@@ -54,6 +55,7 @@ mod panic_text;
 mod record;
 mod run;
 mod start;
+mod stdio;
 mod stepper;
 
 pub use parigot_abi::Kind;
@@ -64,3 +66,4 @@ pub use self::fake::{Answer, Fake};
 pub use self::fault::Fault;
 pub use self::frame::{Effect, Frame};
 pub use self::run::TestRun;
+pub use self::stdio::FakeStdio;

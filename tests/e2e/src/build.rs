@@ -218,7 +218,7 @@ fn read(wasm: &Path) -> Vec<u8> {
 }
 
 /// Returns the folder in which the command keeps compiled guests.
-pub(crate) fn caches() -> PathBuf {
+pub fn caches() -> PathBuf {
     target().join("e2e-caches")
 }
 

@@ -23,6 +23,9 @@ pub const PAIRS: [(Language, Language); 4] = [
 ];
 
 impl Language {
+    /// Both languages.
+    pub const EACH: [Language; 2] = [Language::Rust, Language::Go];
+
     /// Returns the wasm file of `driver`, a program that makes the calls in its arguments.
     pub fn driver(self) -> &'static [u8] {
         static DRIVERS: [LazyLock<Vec<u8>>; 2] = [

@@ -16,8 +16,8 @@ mod nats;
 mod process;
 
 pub use build::{
-    code_cache, debug_guest, example, go_example, go_guest, go_probe, guest, guest_file, parigot,
-    protoc, root, shop,
+    caches, code_cache, debug_guest, example, go_example, go_guest, go_probe, guest, guest_file,
+    parigot, protoc, root, shop,
 };
 pub use busy::{BusyCores, soak};
 pub use capture::{Capture, Captured};
@@ -28,7 +28,7 @@ pub use kills::{histogram, kill_times};
 pub use language::{Language, PAIRS};
 pub use manual::start_on_manual_clock;
 pub use nats::Nats;
-pub use process::{DEADLINE, Ended, Line, Started, signal};
+pub use process::{DEADLINE, Ended, Line, Started, signal, within_deadline};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,7 +2,7 @@
 
 use std::fs::{DirEntry, read_dir, read_to_string};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{JoinHandle, spawn, yield_now};
 use std::time::{Duration, Instant};
@@ -52,13 +52,35 @@ pub struct Line {
 impl Started {
     /// Starts a process with an empty stdin.
     pub fn new(command: &mut Command) -> Self {
+        let mut started = Started::with(command, Stdio::null(), Stdio::piped());
+        let mut stdout = started.child.stdout.take().expect("stdout is a pipe");
+        started.stdout = Some(spawn(move || {
+            let mut text = String::new();
+            stdout
+                .read_to_string(&mut text)
+                .expect("stdout must be UTF-8");
+            text
+        }));
+        started
+    }
+
+    /// Starts a process with pipes for stdin and stdout, and returns the test's ends of the pipes.
+    pub fn with_pipes(command: &mut Command) -> (Self, ChildStdin, ChildStdout) {
+        let mut started = Started::with(command, Stdio::piped(), Stdio::piped());
+        let stdin = started.child.stdin.take().expect("stdin is a pipe");
+        let stdout = started.child.stdout.take().expect("stdout is a pipe");
+        (started, stdin, stdout)
+    }
+
+    /// Starts a process whose stdin and stdout the test chooses. Its `Ended` has no output on
+    /// stdout.
+    pub fn with(command: &mut Command, stdin: Stdio, stdout: Stdio) -> Self {
         let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdin(stdin)
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let mut stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
         let (sender, receiver) = channel();
         spawn(move || {
@@ -67,16 +89,9 @@ impl Started {
                 .map_while(Result::ok)
                 .try_for_each(|line| sender.send(line))
         });
-        let stdout = spawn(move || {
-            let mut text = String::new();
-            stdout
-                .read_to_string(&mut text)
-                .expect("stdout must be UTF-8");
-            text
-        });
         Started {
             child,
-            stdout: Some(stdout),
+            stdout: None,
             stderr: receiver,
             seen: String::new(),
             kill_at: Instant::now() + DEADLINE,
@@ -213,12 +228,10 @@ impl Started {
         let stdout = self
             .stdout
             .take()
-            .expect("stdout is read once")
-            .join()
-            .expect("stdout must be readable");
+            .map(|stdout| stdout.join().expect("stdout must be readable"));
         Ended {
             status,
-            stdout,
+            stdout: stdout.unwrap_or_default(),
             stderr: std::mem::take(&mut self.seen),
         }
     }
@@ -240,6 +253,20 @@ impl Started {
             }
         }
     }
+}
+
+/// Runs work that may block, for example on a pipe, on a thread of its own.
+///
+/// # Panics
+///
+/// If the work does not end within [`DEADLINE`], or panics.
+#[track_caller]
+pub fn within_deadline<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, result) = channel();
+    spawn(move || sender.send(work()));
+    result
+        .recv_timeout(DEADLINE)
+        .expect("the work must end within the deadline")
 }
 
 /// Sends the signal of that name to a child process. `process` is its id.

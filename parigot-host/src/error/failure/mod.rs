@@ -1,7 +1,10 @@
 //! Failures of calls that the callee does not answer: the status that their callers receive.
 
+use std::io;
+
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
+use prost::DecodeError;
 
 use crate::error::{Ending, GuestFault, after_colon};
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
@@ -30,6 +33,19 @@ pub(crate) enum Unavailable {
     Failed { why: String },
     /// The instance was asked to stop and finishes its pending calls.
     Stopping,
+}
+
+/// Failures that a proxy answers itself.
+impl Failure {
+    /// Creates the failure of a cancelled call.
+    pub(crate) fn cancelled() -> Self {
+        Self::new(Code::Cancelled, Cause::Cancelled, String::new())
+    }
+
+    /// Creates the failure of a read or a write, with the text of the operating system.
+    pub(crate) fn of_stream(what: &str, error: &io::Error) -> Self {
+        Self::new(Code::Internal, Cause::Answered, format!("{what}: {error}"))
+    }
 }
 
 /// Failures of calls that did not run (fate: refused). Guests are named as in the deployment.
@@ -119,6 +135,19 @@ impl Failure {
     pub(crate) fn request_too_large(bytes: usize, most: usize) -> Self {
         let message = format!("request of {bytes} bytes exceeds the limit of {most}");
         Self::new(Code::ResourceExhausted, Cause::TooLarge, message)
+    }
+
+    /// Creates the failure of a call whose request cannot be decoded.
+    pub(crate) fn undecodable(error: &DecodeError) -> Self {
+        let message = format!("the request cannot be decoded: {error}");
+        Self::new(Code::InvalidArgument, Cause::Undecodable, message)
+    }
+
+    /// Creates the failure of a write while `bytes` wait for the reader of stdout.
+    pub(crate) fn stdout_full(bytes: usize) -> Self {
+        Self::overloaded(format!(
+            "{bytes} of {MAILBOX_BYTES_MAX} bytes wait for stdout, whose reader does not read"
+        ))
     }
 
     fn overloaded(message: String) -> Self {
@@ -214,6 +243,13 @@ impl Failure {
         frame
             .finish()
             .expect("a mailbox must be shorter than 4 GiB");
+    }
+
+    /// Returns status and detail of the reply frame for the caller.
+    pub(crate) fn to_parts(&self) -> (u32, Vec<u8>) {
+        let mut detail = Vec::new();
+        self.as_detail().write(&mut detail);
+        (self.code.number(), detail)
     }
 
     fn as_detail(&self) -> Detail<'_> {

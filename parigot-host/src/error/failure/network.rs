@@ -84,11 +84,6 @@ impl Failure {
 
 /// Failures of calls that may have run (fate: unknown).
 impl Failure {
-    /// Creates the failure of a cancelled call.
-    pub(crate) fn cancelled() -> Self {
-        Self::new(Code::Cancelled, Cause::Cancelled, String::new())
-    }
-
     /// Creates the failure of a call whose only possible callee left without a reply.
     pub(crate) fn process_gone(service: &str) -> Self {
         let message = format!("the process that offered {service} left before it replied");
@@ -140,14 +135,5 @@ impl Failure {
             "the response was dropped: the callee's send buffer for other processes is full ({})",
             Size(bytes_max)
         ))
-    }
-}
-
-impl Failure {
-    /// Returns status and detail of the reply frame for the caller.
-    pub(crate) fn to_parts(&self) -> (u32, Vec<u8>) {
-        let mut detail = Vec::new();
-        self.as_detail().write(&mut detail);
-        (self.code.number(), detail)
     }
 }

@@ -12,6 +12,7 @@ use petgraph::graphmap::DiGraphMap;
 
 use crate::deployment::Role;
 use crate::error::{GraphError, suggest};
+use crate::stdio;
 
 /// Name and declaration of a guest.
 pub(crate) struct GuestDeclaration<'a> {
@@ -70,6 +71,7 @@ impl Graph {
         errors.extend(guests.iter().flat_map(shared_but_not_exported));
         errors.extend(guests.iter().flat_map(unknown_bindings));
         errors.extend(guests.iter().filter_map(wrong_role));
+        errors.extend(guests.iter().filter_map(misplaced_stdio));
         let exporters = exporters(guests, &mut errors);
         let mut bindings = Vec::new();
         for guest in guests {
@@ -98,9 +100,11 @@ impl Graph {
     }
 
     /// Returns for each guest its launch step, from 1, as if each guest were ready at its launch;
-    /// `None` for a guest that can never launch.
-    pub(crate) fn steps(&self) -> Vec<Option<usize>> {
+    /// `None` for a guest that can never launch. Guests from `first_proxy` on belong to the host
+    /// and have step 0.
+    pub(crate) fn steps(&self, first_proxy: usize) -> Vec<Option<usize>> {
         let mut steps = vec![None; self.bindings.len()];
+        steps[first_proxy..].fill(Some(0));
         for step in 1.. {
             let is_ready = |binding: &Binding| {
                 let mut exporters = binding.exporters.iter();
@@ -149,6 +153,33 @@ fn wrong_role(guest: &GuestDeclaration<'_>) -> Option<GraphError> {
             service: service.name.clone(),
         }),
         _ => None,
+    }
+}
+
+/// Returns the error of a guest that may not use standard input and output, or that exports them.
+fn misplaced_stdio(guest: &GuestDeclaration<'_>) -> Option<GraphError> {
+    let role = guest.role?;
+    let requires = || guest.manifest.requires.iter();
+    let guest_name = || guest.name.to_owned();
+    if guest
+        .manifest
+        .exports
+        .iter()
+        .any(|service| service.name == stdio::SERVICE)
+    {
+        Some(GraphError::ExportedByHost {
+            service: stdio::SERVICE.to_owned(),
+            guest: guest_name(),
+        })
+    } else if role == Role::Service
+        && requires().any(|required| required.service.name == stdio::SERVICE)
+    {
+        Some(GraphError::StdioOfService {
+            service: stdio::SERVICE.to_owned(),
+            guest: guest_name(),
+        })
+    } else {
+        None
     }
 }
 

@@ -167,7 +167,7 @@ fn exporters_that_share_a_service_are_all_bound() {
         .map(|exporter| (exporter.guest, exporter.service))
         .collect();
     assert_eq!(bound, [(1, 1), (2, 0)]);
-    assert_eq!(graph.steps(), [Some(2), Some(1), Some(1)]);
+    assert_eq!(graph.steps(3), [Some(2), Some(1), Some(1)]);
 }
 
 #[test]
@@ -337,9 +337,34 @@ fn a_guest_launches_after_all_its_requirements() {
         ("g", &[], &["x.None"]),
     ];
     assert_eq!(
-        graph(guests).steps(),
+        graph(guests).steps(guests.len()),
         [Some(3), Some(2), Some(1), Some(1), None, None, None]
     );
+}
+
+#[test]
+fn a_guest_of_the_host_is_ready_before_all_others() {
+    let guests: &[(&str, &[&str], &[&str])] = &[
+        ("a", &[], &["x.B", "x.Host"]),
+        ("b", &["x.B"], &["x.Host"]),
+        ("host", &["x.Host"], &[]),
+    ];
+    assert_eq!(graph(guests).steps(2), [Some(2), Some(1), Some(0)]);
+}
+
+#[test]
+fn only_programs_and_workers_may_use_stdio() {
+    let stdio = crate::stdio::SERVICE;
+    let guests: &[(&str, &[&str], &[&str])] = &[
+        ("fake", &[stdio], &[]),
+        ("kitchen", &["x.Kitchen"], &[stdio]),
+        ("cook", &[], &[stdio]),
+    ];
+    let expected = [
+        format!("`fake` exports {stdio}, which only the host exports"),
+        format!("`kitchen` requires {stdio}, which only programs and workers may use"),
+    ];
+    assert_eq!(errors(guests), expected);
 }
 
 /// Returns the graph of `app`, which requires `x.Kv` as `cache` and as `log`, with two exporters

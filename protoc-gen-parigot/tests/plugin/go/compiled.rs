@@ -201,29 +201,38 @@ fn go_guests_of_tests_have_current_stubs() {
 /// The SDK must have the Go packages of parigot's own `.proto` files, which generated code imports.
 #[test]
 fn the_sdk_has_current_go_of_its_protos() {
-    check_in_sdk("parigot/v1/options.proto", "options/options.pb.go");
-    check_in_sdk("parigot/v1/id.proto", "idpb/id.pb.go");
+    check_in_sdk("parigot/v1/options.proto", &["options/options.pb.go"]);
+    check_in_sdk("parigot/v1/id.proto", &["idpb/id.pb.go"]);
+    let stdio = [
+        "stdio/stdiopb/stdio.pb.go",
+        "stdio/stdiopb/stdio_parigot.pb.go",
+    ];
+    check_in_sdk("parigot/stdio/v1/stdio.proto", &stdio);
 }
 
-fn check_in_sdk(proto: &str, file: &str) {
+fn check_in_sdk(proto: &str, files: &[&str]) {
     let sdk = root().join("../../parigot-guest-go");
     let output = tempfile::tempdir().expect("a temporary folder must be available");
+    let module = "module=github.com/parigot/parigot/parigot-guest-go";
     let mut protoc = protoc();
     protoc.arg(format!(
         "--plugin=protoc-gen-go={}",
         protoc_gen_go().display()
     ));
-    protoc.arg(format!("--go_out={}", output.path().display()));
-    run(protoc.args([
-        "--go_opt=module=github.com/parigot/parigot/parigot-guest-go",
-        proto,
-    ]));
-    if env::var_os("PARIGOT_BLESS").is_some() {
-        fs::copy(output.path().join(file), sdk.join(file))
-            .expect("the temporary folder must be writable");
+    protoc
+        .arg(format!("--go_out={}", output.path().display()))
+        .arg(format!("--go_opt={module}"))
+        .arg(format!("--parigot_out={}", output.path().display()))
+        .arg(format!("--parigot_opt=lang=go,{module}"));
+    run(protoc.arg(proto));
+    for file in files {
+        if env::var_os("PARIGOT_BLESS").is_some() {
+            fs::copy(output.path().join(file), sdk.join(file))
+                .expect("the temporary folder must be writable");
+        }
+        let text = |folder: &Path| {
+            comparable(&fs::read_to_string(folder.join(file)).expect("generated Go must be text"))
+        };
+        assert_eq!(text(&sdk), text(output.path()));
     }
-    let text = |folder: &Path| {
-        comparable(&fs::read_to_string(folder.join(file)).expect("generated Go must be text"))
-    };
-    assert_eq!(text(&sdk), text(output.path()));
 }

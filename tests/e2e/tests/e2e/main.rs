@@ -37,6 +37,7 @@ mod restart;
 mod secrets;
 mod shop;
 mod startup;
+mod stdio;
 mod test_host;
 mod time;
 mod workers;
