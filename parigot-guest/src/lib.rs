@@ -90,7 +90,8 @@
 //!
 //! A [`Context`] has a clock, timers and a random generator. All of them are driven by the host, so
 //! that a turn can be replayed. `std::time::Instant::now()`, threads and files trap in wasm guests,
-//! because a guest has no imports.
+//! because a guest has no imports. The text of the panic names what to use instead. The output of
+//! `std::println!` disappears: see [`print`].
 //!
 //! # Features
 //!
@@ -135,6 +136,7 @@ mod log;
 mod metadata;
 mod metadata_key;
 mod method;
+pub mod print;
 mod program;
 pub mod prost;
 pub mod proto;

@@ -1,5 +1,5 @@
 //! The guest whose turn is running, for code that has no [`Context`](crate::Context): panic
-//! handlers, the allocator and `getrandom`.
+//! handlers, the allocator, `getrandom` and the printing macros.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -40,7 +40,8 @@ pub(crate) fn fill_random(bytes: &mut [u8]) -> Option<()> {
     with_current(|guest| guest.generator.borrow_mut().fill(bytes))
 }
 
-fn with_current<T>(use_guest: impl FnOnce(&Guest) -> T) -> Option<T> {
+/// Returns the result of `use_guest` for the current guest; `None` outside of a turn.
+pub(crate) fn with_current<T>(use_guest: impl FnOnce(&Guest) -> T) -> Option<T> {
     let guest = cell::get();
     // SAFETY: the pointer is null, or was set by `enter` on this thread from a reference that
     // lives longer than the `Entered` that resets it.

@@ -102,3 +102,24 @@ fn a_line_is_cut_at_the_message_limit() {
     guest.message_bytes_max = 9;
     assert_eq!(guest.start(), ["Info: 12345678", "exit 0"]);
 }
+
+#[test]
+fn printing_macros_log_lines() {
+    use parigot_guest::{dbg, eprintln, println};
+
+    async fn main(_: Context) -> Result<Exit, Error> {
+        println!("one {}", 1);
+        eprintln!("two");
+        println!();
+        let line = line!() + 1;
+        assert_eq!(dbg!(1 + 1, "x"), (2, "x"));
+        println!("{line}");
+        Ok(Exit::SUCCESS)
+    }
+    let (_, trace) = Guest::started(main);
+    let line: u32 = trace[5].strip_prefix("Info: ").unwrap().parse().unwrap();
+    let file = file!();
+    assert_eq!(trace[..3], ["Info: one 1", "Error: two", "Info: "]);
+    assert_eq!(trace[3], format!("Info: [{file}:{line}:20] 1 + 1 = 2"));
+    assert_eq!(trace[4], format!("Info: [{file}:{line}:20] \"x\" = \"x\""));
+}
