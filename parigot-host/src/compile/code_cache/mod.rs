@@ -55,12 +55,24 @@ pub(crate) struct Entry<'a> {
 enum Unusable {
     #[error(transparent)]
     Unreadable(#[from] io::Error),
-    #[error("writable by other users")]
-    NotPrivate,
+    #[error(transparent)]
+    NotPrivate(#[from] NotPrivate),
     #[error("wrong checksum")]
     Checksum,
     #[error("rejected by the engine: {0}")]
     Rejected(wasmtime::Error),
+}
+
+/// Reasons why other users could change a file or folder.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+enum NotPrivate {
+    #[error(
+        "belongs to the user with id {owner}, and this process has the id {user}: set \
+         XDG_CACHE_HOME to a folder of its own"
+    )]
+    Owner { owner: u32, user: u32 },
+    #[error("is writable by other users: run `chmod go-w` on it")]
+    Mode,
 }
 
 /// Returns the folder in which `parigot run` keeps compiled guests: `parigot/code` in the user's
@@ -83,7 +95,7 @@ impl Cache {
     /// the reason if the folder cannot be used.
     pub(crate) fn open(folder: &Path, engine: &Engine) -> Option<Self> {
         match make_private(folder) {
-            Ok(true) => {
+            Ok(Ok(())) => {
                 let mut key = KeyHasher(Sha256::new());
                 LAYOUT.hash(&mut key);
                 engine.precompile_compatibility_hash().hash(&mut key);
@@ -92,15 +104,16 @@ impl Cache {
                     key: key.0,
                 })
             }
-            Ok(false) => {
-                tracing::warn!(
-                    "code cache disabled: other users can write to {}",
-                    folder.display()
-                );
+            Ok(Err(not_private)) => {
+                tracing::warn!("code cache disabled: {} {not_private}", folder.display());
                 None
             }
             Err(error) => {
-                tracing::debug!("code cache disabled: {}: {error}", folder.display());
+                tracing::warn!(
+                    "code cache disabled: cannot create or read {}: {error}; set XDG_CACHE_HOME to \
+                     a writable folder, or run with `--no-cache`",
+                    folder.display()
+                );
                 None
             }
         }
@@ -169,9 +182,7 @@ impl Entry<'_> {
     fn read(&self, engine: &Engine) -> Result<Module, Unusable> {
         let mut file = File::open(&self.path)?;
         let metadata = file.metadata()?;
-        if !is_private(&metadata) {
-            return Err(Unusable::NotPrivate);
-        }
+        check_private(&metadata)?;
         let mut entry = Vec::with_capacity(metadata.len() as usize);
         file.read_to_end(&mut entry)?;
         let (checksum, code) = entry.split_first_chunk().ok_or(Unusable::Checksum)?;
@@ -179,8 +190,8 @@ impl Entry<'_> {
             return Err(Unusable::Checksum);
         }
         // SAFETY: `code` must be the unchanged result of `Module::serialize`.
-        // - `is_private`: only this user or root can have written the file, and processes of this
-        //   user write files with such names only in `write`.
+        // - `check_private`: only this user or root can have written the file, and processes of
+        //   this user write files with such names only in `write`.
         // - The checksum: the code is complete and was written for this key.
         // - The bytes were read into this process's memory, so they cannot change between the check
         //   and the use.
@@ -203,8 +214,9 @@ impl Entry<'_> {
             .write(module)
             .and_then(|()| self.cache.prune(SystemTime::now()));
         if let Err(error) = stored {
-            tracing::debug!(
-                "cannot write a cache entry: {}: {error}",
+            tracing::warn!(
+                "cannot write to the code cache: {}: {error}; set XDG_CACHE_HOME to a writable \
+                 folder, or run with `--no-cache`",
                 self.path.display()
             );
         }
@@ -275,14 +287,14 @@ fn remove(path: &Path) {
     }
 }
 
-/// Creates a folder that only this user can write to, with its parents. Returns false if the folder
-/// existed before and belongs to another user, or if other users can write to it.
-fn make_private(folder: &Path) -> io::Result<bool> {
+/// Creates a folder that only this user can write to, with its parents. Returns the reason if the
+/// folder existed before and is not private.
+fn make_private(folder: &Path) -> io::Result<Result<(), NotPrivate>> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(folder)?;
-    Ok(is_private(&fs::metadata(folder)?))
+    Ok(check_private(&fs::metadata(folder)?))
 }
 
 fn create_private(path: &Path) -> io::Result<File> {
@@ -292,20 +304,24 @@ fn create_private(path: &Path) -> io::Result<File> {
     options.write(true).create_new(true).open(path)
 }
 
-/// Returns true if the file belongs to the user who runs this process and no other user except root
-/// can write to it.
+/// Checks that the file belongs to the user who runs this process and no other user except root can
+/// write to it.
 #[cfg(unix)]
-fn is_private(metadata: &Metadata) -> bool {
+fn check_private(metadata: &Metadata) -> Result<(), NotPrivate> {
     use std::os::unix::fs::MetadataExt;
     // SAFETY: `geteuid` takes no arguments, accesses no memory of this process and cannot fail.
     let user = unsafe { libc::geteuid() };
-    metadata.uid() == user && metadata.mode() & 0o022 == 0
+    match metadata.uid() {
+        owner if owner != user => Err(NotPrivate::Owner { owner, user }),
+        _ if metadata.mode() & 0o022 != 0 => Err(NotPrivate::Mode),
+        _ => Ok(()),
+    }
 }
 
-/// Returns true: on these systems the permissions of the user's profile protect the cache folder.
+/// Does nothing: on these systems the permissions of the user's profile protect the cache folder.
 #[cfg(not(unix))]
-fn is_private(_: &Metadata) -> bool {
-    true
+fn check_private(_: &Metadata) -> Result<(), NotPrivate> {
+    Ok(())
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ fn files_that_others_can_write_to_are_not_used() {
     allow(&entry.path, 0o620);
     assert!(matches!(
         entry.read(&fixture.engine),
-        Err(Unusable::NotPrivate)
+        Err(Unusable::NotPrivate(NotPrivate::Mode))
     ));
     allow(&fixture.cache.folder, 0o702);
     assert!(Cache::open(&fixture.cache.folder, &fixture.engine).is_none());
