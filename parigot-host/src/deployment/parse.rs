@@ -101,7 +101,7 @@ impl Reader<'_> {
             self.root(root.get_ref());
         } else {
             // The recovered rest of a malformed file would only cause follow-up errors.
-            errors.iter().for_each(|error| self.syntax(error));
+            self.malformed(errors);
         }
         let Reader {
             file,
@@ -118,6 +118,38 @@ impl Reader<'_> {
                 file: file.to_owned(),
                 errors,
             })
+        }
+    }
+
+    /// Reports all errors of the TOML syntax.
+    ///
+    /// A table that is defined twice is one error: the parser reports each key of the second table
+    /// as well.
+    fn malformed(&mut self, mut errors: Vec<toml::de::Error>) {
+        let text = Arc::clone(self.deployment.source.inner());
+        let start = |error: &toml::de::Error| error.span().map_or(text.len(), |span| span.start);
+        errors.sort_by_key(start);
+        let mut repeated = 0..0;
+        for error in &errors {
+            let at = start(error);
+            if error.message() != "duplicate key" {
+                self.syntax(error, error.message());
+                continue;
+            }
+            let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+            let header = text[line..].lines().next().unwrap_or_default().trim();
+            if header.starts_with('[') {
+                let first = text.lines().position(|line| line.trim() == header);
+                let message = match first {
+                    Some(first) => format!("{header} is defined in line {} too", first + 1),
+                    None => format!("{header} is defined twice"),
+                };
+                self.syntax(error, &message);
+                let body = text[at..].find("\n[").map_or(text.len(), |end| at + end);
+                repeated = at..body;
+            } else if !repeated.contains(&at) {
+                self.syntax(error, error.message());
+            }
         }
     }
 

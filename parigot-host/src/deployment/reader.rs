@@ -82,17 +82,15 @@ impl<'a> Reader<'a> {
         self.errors.last_mut().expect("an error was just added")
     }
 
-    pub(super) fn syntax(&mut self, error: &toml::de::Error) {
+    /// Reports an error of the TOML syntax with another message.
+    pub(super) fn syntax(&mut self, error: &toml::de::Error, message: &str) {
         let text = self.deployment.source.inner();
         let mut span = error.span().unwrap_or(text.len()..text.len());
         if span.is_empty() {
             // Something is missing: point at the text before it, because the file may end here.
             span.start = text.floor_char_boundary(span.start.saturating_sub(1));
         }
-        self.report(
-            span,
-            ConfigErrorKind::Syntax(error.message().replace('\n', ", ")),
-        );
+        self.report(span, ConfigErrorKind::Syntax(message.replace('\n', ", ")));
     }
 
     /// Returns the tables `[kind.<name>]`, each with its key and its position as errors print it.

@@ -419,6 +419,18 @@ fn syntax_errors_have_their_position() {
 }
 
 #[test]
+fn a_table_defined_twice_is_one_error() {
+    check_errors(
+        "manifest_version = 1\n[service.a]\nwasm = 'a'\nargs = []\n\
+         [service.a]\nwasm = 'b'\nargs = []\n[service.b]\nwasm = 'b'\nwasm = 'b'\n",
+        &[
+            "5:10: [service.a] is defined in line 2 too; the file is TOML: see https://toml.io",
+            "10:1: duplicate key; the file is TOML: see https://toml.io",
+        ],
+    );
+}
+
+#[test]
 fn columns_count_characters() {
     check_error(
         "args = ['é', 1]",
