@@ -164,8 +164,12 @@ fn a_blocked_write_ends_at_the_shutdown_deadline() {
         .with("sleeper.wasm", e2e::guest("sleeper"));
     let mut command = app.command();
     command.args(["--program", "stdio", "--", "flood", "1000000"]);
-    let (mut started, _stdin, _stdout) = Started::with_pipes(&mut command);
+    let (mut started, _stdin, mut stdout) = Started::with_pipes(&mut command);
     started.wait_for("asleep");
+    // The first byte has arrived, so the write has begun, and the pipe cannot hold the rest.
+    stdout
+        .read_exact(&mut [0])
+        .expect("stdout must have a byte");
     started.interrupt();
     let ended = started.wait();
     let expected = "did not exit within the `shutdown_deadline` of 100ms; 1 call is unanswered";
