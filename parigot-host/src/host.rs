@@ -176,6 +176,9 @@ pub struct Outcome {
     /// no programs. 1 stands for a failed guest, or a service that failed permanently before it was
     /// ready; 124 for a start beyond its deadline.
     pub status: u8,
+    /// Set if the stop interrupted work: a program had not ended when the stop began, or a guest
+    /// had not left within the `shutdown_deadline` and was killed.
+    pub was_cut_off: bool,
 }
 
 impl Running {
@@ -212,7 +215,7 @@ impl Running {
     /// Then the remaining guests are asked to stop in the reverse order of their launch, each after
     /// the previous one has exited. All of them together have the deployment's `shutdown_deadline`.
     pub fn wait(self) -> Outcome {
-        self.kernel.lifecycle.wait_until_over();
+        let programs_ended = self.kernel.lifecycle.wait_until_over();
         let all_left = self.kernel.shut_down(self.shutdown_deadline);
         self.peers.close();
         self.kernel.close();
@@ -224,6 +227,7 @@ impl Running {
         }
         Outcome {
             status: self.kernel.lifecycle.status(),
+            was_cut_off: !(programs_ended && all_left),
         }
     }
 }

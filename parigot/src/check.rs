@@ -43,27 +43,31 @@ fn conclude(
     processes: &[Process],
     problems: &[Problem<'_>],
 ) -> ExitCode {
+    let status = if problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        REFUSED.into()
+    };
     let guests = &report.guests;
     match format {
-        Format::Json => report::print(&format!("{}\n", object(report, processes, problems))),
+        Format::Json => {
+            let object = object(report, processes, problems);
+            report::print(&format!("{object}\n"), status)
+        }
         Format::Text if problems.is_empty() => {
             let warnings = report
                 .warnings
                 .iter()
                 .map(|warning| format!("warning: {warning}\n"));
             let text = summary(file, guests) + &bindings(guests) + &crossings(guests, processes);
-            report::print(&(text + &warnings.collect::<String>()));
+            report::print(&(text + &warnings.collect::<String>()), status)
         }
         Format::Text => {
             for problem in problems {
                 problem.print(&Style::TEXT);
             }
+            status
         }
-    }
-    if problems.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        REFUSED.into()
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use tracing::level_filters::LevelFilter;
 
+use crate::log_levels::LogLevels;
 use crate::{boilerplateid, exit_status, log};
 
 /// Runs services and programs defined by .proto files.
@@ -59,9 +58,15 @@ pub(crate) struct Run {
     #[arg(long, hide = true, requires = "exit_with_stdin")]
     pub(crate) stdin_fd: Option<i32>,
 
-    /// The lowest level to log.
-    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level())]
-    pub(crate) log_level: LevelFilter,
+    /// The lowest level to log: off, error, warn, info, debug or trace. Single guests can have
+    /// levels of their own, for example `info,links=debug`.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        verbatim_doc_comment
+    )]
+    pub(crate) log_level: LogLevels,
 
     /// The format of the log.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -202,9 +207,4 @@ pub(crate) enum Drawing {
     Dot,
     /// The language of Mermaid, which Markdown on GitHub renders.
     Mermaid,
-}
-
-fn level() -> impl TypedValueParser<Value = LevelFilter> {
-    PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
-        .map(|level| level.parse().expect("each possible value names a level"))
 }

@@ -9,6 +9,7 @@
 use std::process::ExitCode;
 
 use parigot_host::StartProblem;
+use signal_hook::consts::SIGTERM;
 
 /// A guest failed, or a process could not be started.
 pub(crate) const FAILED: u8 = parigot_host::FAILED_STATUS;
@@ -16,12 +17,32 @@ pub(crate) const FAILED: u8 = parigot_host::FAILED_STATUS;
 /// The deployment was refused before anything ran.
 pub(crate) const REFUSED: u8 = 3;
 
-/// A signal stopped the command.
-pub(crate) const INTERRUPTED: u8 = 130;
+/// Result of the processes of a deployment.
+#[derive(Clone, Copy)]
+pub(crate) struct Ended {
+    /// Status of the deployment without a signal.
+    pub(crate) status: u8,
+    /// Set if the stop interrupted a program, or a guest that had to be killed.
+    pub(crate) was_cut_off: bool,
+}
 
-/// Returns the exit status of a deployment that ran and ended with `status`.
-pub(crate) fn of_outcome(status: u8, was_interrupted: bool) -> ExitCode {
-    if was_interrupted { INTERRUPTED } else { status }.into()
+/// Returns the exit status of a deployment that ran, and that `signal` stopped.
+///
+/// SIGTERM is how supervisors stop a service, so a stop that interrupts no work is a success:
+/// systemd, Kubernetes and `timeout` would report each orderly stop as a failure otherwise.
+pub(crate) fn of_outcome(outcome: Ended, signal: Option<i32>) -> ExitCode {
+    let status = match signal {
+        None => outcome.status,
+        Some(SIGTERM) if !outcome.was_cut_off => outcome.status,
+        Some(signal) => of_signal(signal),
+    };
+    status.into()
+}
+
+/// Returns the exit status of a command that a signal ended: 128 and the number of the signal, as
+/// in shells.
+pub(crate) fn of_signal(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(FAILED)
 }
 
 /// Returns the exit status of a deployment that did not start because of `problems`.
@@ -41,7 +62,10 @@ Exit status: the status of the program, or the first that is not 0 of several pr
     2  the command line is wrong
     3  the deployment was refused: its file, a wasm file, its requirements, or its network
   124  its guests were not ready within its `startup_deadline`
-  130  it was stopped by Ctrl-C, SIGTERM or SIGHUP
+  129  it was stopped by SIGHUP
+  130  it was stopped by Ctrl-C
+  143  it was stopped by SIGTERM before a program had ended, or a guest did not exit within the
+       `shutdown_deadline`; any other stop by SIGTERM is a success
 
 Without programs, the status is that of the first service that ended permanently with a
 status other than 0. With several processes, the status is the first that is not 0 among the

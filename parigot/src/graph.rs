@@ -47,12 +47,12 @@ pub(crate) fn graph(
         return REFUSED.into();
     }
     let graph = GuestGraph::of(&report.guests, &deployment.processes);
-    report::print(&match format {
+    let drawing = match format {
         Drawing::Text => graph.text(),
         Drawing::Dot => graph.dot(),
         Drawing::Mermaid => graph.mermaid(),
-    });
-    ExitCode::SUCCESS
+    };
+    report::print(&drawing, ExitCode::SUCCESS)
 }
 
 /// Guests, and an edge from each guest to each exporter of its requirements.

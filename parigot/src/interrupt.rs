@@ -1,11 +1,20 @@
 //! Ctrl-C and the other signals that ask the process to end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use parigot_host::Settings;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
-use crate::exit_status::INTERRUPTED;
+use crate::exit_status::of_signal;
+
+/// Signals within this time of the first count as one. `timeout`, npm and process supervisors send
+/// a signal to the process and to its group, which must not end the exit hooks of the guests.
+const REPEAT: Duration = Duration::from_millis(500);
 
 /// State of Ctrl-C, SIGTERM and SIGHUP.
 ///
@@ -15,15 +24,16 @@ use crate::exit_status::INTERRUPTED;
 ///
 /// | field | written by | read by |
 /// |---|---|---|
-/// | `came` | the signal thread, the stdin thread | all |
+/// | `signal` | the signal thread, the stdin thread | all |
 /// | `compiles`, `waits` | the starting thread, around the two phases | the signal thread |
 /// | `stop` | the starting thread, once | the signal thread |
 ///
 /// All flags are sequentially consistent: a signal that misses `compiles` must not be missed by the
-/// starting thread, which reads `came` after writing its flag.
+/// starting thread, which reads `signal` after writing its flag.
 #[derive(Default)]
 pub(crate) struct Interrupt {
-    came: AtomicBool,
+    /// Number of the first signal; 0 before.
+    signal: AtomicI32,
     compiles: AtomicBool,
     waits: AtomicBool,
     stop: OnceLock<Box<dyn Fn(ShutdownRequest) + Send + Sync>>,
@@ -42,11 +52,27 @@ impl Interrupt {
     /// Installs the signal handler.
     pub(crate) fn listen() -> Arc<Self> {
         let interrupt = Arc::new(Interrupt::default());
-        let handler = Arc::clone(&interrupt);
-        if let Err(error) = ctrlc::set_handler(move || handler.on_signal()) {
+        if let Err(error) = Arc::clone(&interrupt).spawn_signal_thread() {
             tracing::warn!("cannot handle signals, so Ctrl-C exits immediately: {error}");
         }
         interrupt
+    }
+
+    fn spawn_signal_thread(self: Arc<Self>) -> io::Result<()> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let wait = move || {
+            let mut counted: Option<Instant> = None;
+            for signal in signals.forever() {
+                if counted.is_none_or(|at| at.elapsed() >= REPEAT) {
+                    counted = Some(Instant::now());
+                    self.on_signal(signal);
+                }
+            }
+        };
+        thread::Builder::new()
+            .name("parigot signal".into())
+            .spawn(wait)
+            .map(drop)
     }
 
     /// Returns the settings with callbacks that track the phases which cannot be interrupted.
@@ -57,9 +83,7 @@ impl Interrupt {
             of_compiling
                 .compiles
                 .store(!guests.is_empty(), Ordering::SeqCst);
-            if of_compiling.came() {
-                exit_immediately();
-            }
+            of_compiling.exit_if_signalled();
             if let Some(inner) = &inner {
                 inner(guests);
             }
@@ -67,9 +91,7 @@ impl Interrupt {
         let of_waiting = Arc::clone(self);
         let on_waiting = move |waits| {
             of_waiting.waits.store(waits, Ordering::SeqCst);
-            if of_waiting.came() {
-                exit_immediately();
-            }
+            of_waiting.exit_if_signalled();
         };
         Settings {
             on_compiling: Some(Arc::new(on_compiling)),
@@ -83,25 +105,36 @@ impl Interrupt {
     /// A signal that came before is carried out at once.
     pub(crate) fn stop_with(&self, stop: impl Fn(ShutdownRequest) + Send + Sync + 'static) {
         let stop = self.stop.get_or_init(|| Box::new(stop));
-        if self.came() {
+        if self.signal().is_some() {
             stop(ShutdownRequest::Stop);
         }
     }
 
-    /// Stops the guests in order, as the first signal does.
+    /// Stops the guests in order, as SIGTERM does.
     pub(crate) fn stop(&self) {
-        if !self.mark() {
+        if self.mark(SIGTERM).is_none() {
             self.request(ShutdownRequest::Stop);
         }
     }
 
-    /// Returns whether a shutdown was requested.
-    pub(crate) fn came(&self) -> bool {
-        self.came.load(Ordering::SeqCst)
+    /// Returns the number of the first signal.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
-    fn on_signal(&self) {
-        if self.mark() {
+    /// Exits with the status of an interrupted command.
+    pub(crate) fn exit_immediately(&self) -> ! {
+        std::process::exit(of_signal(self.signal().unwrap_or(SIGINT)).into())
+    }
+
+    fn exit_if_signalled(&self) {
+        if self.signal().is_some() {
+            self.exit_immediately();
+        }
+    }
+
+    fn on_signal(&self, signal: i32) {
+        if self.mark(signal).is_some() {
             self.request(ShutdownRequest::Exit);
         } else {
             tracing::info!("stopping the guests; another Ctrl-C exits immediately");
@@ -109,26 +142,25 @@ impl Interrupt {
         }
     }
 
-    /// Records a request and returns whether there was one before.
-    fn mark(&self) -> bool {
-        let came_before = self.came.swap(true, Ordering::SeqCst);
+    /// Records a request, and returns the signal of the one before.
+    fn mark(&self, signal: i32) -> Option<i32> {
+        // The first signal decides the exit status, so the exchange fails for later ones.
+        let before = self
+            .signal
+            .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst)
+            .err();
         if self.compiles.load(Ordering::SeqCst) || self.waits.load(Ordering::SeqCst) {
-            exit_immediately();
+            self.exit_immediately();
         }
-        came_before
+        before
     }
 
     fn request(&self, request: ShutdownRequest) {
         match self.stop.get() {
             Some(stop) => stop(request),
-            None if request == ShutdownRequest::Exit => exit_immediately(),
-            // `stop_with` reads `came` as soon as there is something to stop.
+            None if request == ShutdownRequest::Exit => self.exit_immediately(),
+            // `stop_with` reads `signal` as soon as there is something to stop.
             None => {}
         }
     }
-}
-
-/// Exits with the status of an interrupted command.
-pub(crate) fn exit_immediately() -> ! {
-    std::process::exit(INTERRUPTED.into())
 }

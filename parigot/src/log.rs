@@ -19,12 +19,12 @@ use serde::ser::{SerializeMap, Serializer as _};
 use serde_json::Value;
 use serde_json::ser::Formatter;
 use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::attributes::Attributes;
+use crate::log_levels::LogLevels;
 use crate::progress::Screen;
 
 /// Stderr. No other code writes to it, so that lines never mix.
@@ -56,19 +56,21 @@ impl Style {
     };
 }
 
-/// Installs the subscriber that writes events of at least `level` to stderr.
+/// Installs the subscriber that writes events of at least these levels to stderr.
 ///
 /// # Panics
 ///
 /// If called twice.
-pub(crate) fn install(level: LevelFilter, style: Style) {
+pub(crate) fn install(levels: LogLevels, style: Style) {
+    let lowest = levels.lowest();
     let lines = Lines {
         style,
+        levels,
         colour: stderr_takes_colour(),
         write: |line: &str| STDERR.lines(line),
     };
     tracing_subscriber::registry()
-        .with(level)
+        .with(lowest)
         .with(lines)
         .init();
 }
@@ -76,22 +78,28 @@ pub(crate) fn install(level: LevelFilter, style: Style) {
 /// Environment variable that asks for colours without a terminal: <https://bixense.com/clicolors/>.
 pub(crate) const FORCE_COLOUR: &str = "CLICOLOR_FORCE";
 
-/// Returns whether to colour: stderr is a terminal or [`FORCE_COLOUR`] is set, and `NO_COLOR` is
-/// not (<https://no-color.org>).
+/// Returns whether to colour: stderr is a terminal that has colours or [`FORCE_COLOUR`] is set, and
+/// `NO_COLOR` is not (<https://no-color.org>).
 pub(crate) fn stderr_takes_colour() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    (io::stderr().is_terminal() || is_set(FORCE_COLOUR)) && !is_set("NO_COLOR")
+    let by_terminal = io::stderr().is_terminal() && !terminal_is_dumb();
+    (by_terminal || is_set(FORCE_COLOUR)) && !is_set("NO_COLOR")
+}
+
+/// Returns whether the terminal understands no escape sequences.
+fn terminal_is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
 /// Returns whether a line can be redrawn: stderr is a terminal, and not the log of a CI.
 pub(crate) fn stderr_can_be_redrawn() -> bool {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    io::stderr().is_terminal() && !is_dumb && std::env::var_os("CI").is_none()
+    io::stderr().is_terminal() && !terminal_is_dumb() && std::env::var_os("CI").is_none()
 }
 
 /// Layer that passes each event to `write` as one line with its line feed.
 struct Lines<W> {
     style: Style,
+    levels: LogLevels,
     colour: bool,
     write: W,
 }
@@ -103,8 +111,11 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
             ..Columns::default()
         };
         event.record(&mut columns);
-        let time = SystemTime::now();
         let level = *event.metadata().level();
+        if level > self.levels.of(columns.service.as_deref()) {
+            return;
+        }
+        let time = SystemTime::now();
         (self.write)(&match self.style.format {
             Format::Text => columns.text(time, level, self.colour),
             Format::Json => columns.json(time, level),
@@ -292,6 +303,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, UNIX_EPOCH};
 
+    use tracing::level_filters::LevelFilter;
+
     use super::*;
 
     fn line(message: &str) -> String {
@@ -421,6 +434,7 @@ mod tests {
                 format,
                 process: None,
             },
+            levels: LogLevels::all(LevelFilter::INFO),
             colour: false,
             write,
         };

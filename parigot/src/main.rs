@@ -9,7 +9,7 @@
 //! | `exit_status.rs` | the exit statuses |
 //! | `host_settings.rs` | the host's settings from the command line |
 //! | `interrupt.rs` | signals |
-//! | `log.rs`, `progress.rs` | lines on stderr, as text or JSON |
+//! | `log.rs`, `log_levels.rs`, `progress.rs` | lines on stderr, as text or JSON |
 //! | `names.rs` | names of guests and roles as the commands print them |
 //! | `stdin.rs` | standard input for programs of a child process |
 //! | `report.rs` | problems of a deployment, for people and programs |
@@ -24,6 +24,7 @@ mod graph;
 mod host_settings;
 mod interrupt;
 mod log;
+mod log_levels;
 mod names;
 mod process_group;
 mod program_args;
@@ -38,26 +39,26 @@ use clap::Parser as _;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{Cli, Command};
+use crate::log_levels::LogLevels;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {
-            log::install(run.log_level, run.style());
+            log::install(run.log_level.clone(), run.style());
             run::run(&run)
         }
         Command::Check(check) => {
-            log::install(LevelFilter::WARN, log::Style::TEXT);
+            log::install(LogLevels::all(LevelFilter::WARN), log::Style::TEXT);
             check::check(&check)
         }
         Command::Graph(graph) => {
-            log::install(LevelFilter::WARN, log::Style::TEXT);
+            log::install(LogLevels::all(LevelFilter::WARN), log::Style::TEXT);
             graph::graph(&graph)
         }
         Command::Generate(generate) => generate::run(&generate),
         Command::Boilerplateid(id) => {
             let text = boilerplateid::boilerplate(&id.name, &id.prefix, id.lang, &id.package);
-            report::print(&text);
-            ExitCode::SUCCESS
+            report::print(&text, ExitCode::SUCCESS)
         }
     }
 }

@@ -21,7 +21,7 @@ use parigot_host::deployment::{Deployment, Process, Role, process_of};
 use parigot_host::{GuestReport, StartProblem, check};
 
 use crate::cli::Run;
-use crate::exit_status::{self, FAILED};
+use crate::exit_status::{self, Ended, FAILED};
 use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest};
 use crate::log::{self, FORCE_COLOUR, Format};
@@ -71,8 +71,7 @@ pub(crate) fn run(
             break;
         }
     }
-    let status = group.run(&events);
-    exit_status::of_outcome(status, interrupt.came())
+    exit_status::of_outcome(group.run(&events), interrupt.signal())
 }
 
 /// Returns whether a problem makes single calls fail, and not the start.
@@ -137,6 +136,8 @@ struct ProcessGroup {
     children: Vec<ChildProcess>,
     /// The first status that is not 0 among the children that decide.
     status: u8,
+    /// A child was killed, or its stop interrupted work.
+    was_cut_off: bool,
     /// Start of the shutdown, if one is under way.
     stopping: Option<Instant>,
     shutdown_deadline: Duration,
@@ -155,6 +156,7 @@ impl ProcessGroup {
         ProcessGroup {
             children: Vec::new(),
             status: 0,
+            was_cut_off: false,
             stopping: None,
             shutdown_deadline,
         }
@@ -190,8 +192,8 @@ impl ProcessGroup {
         Ok(())
     }
 
-    /// Waits until all children have ended, and returns the exit status.
-    fn run(mut self, events: &Receiver<Event>) -> u8 {
+    /// Waits until all children have ended.
+    fn run(mut self, events: &Receiver<Event>) -> Ended {
         while self.left().next().is_some() {
             match events.recv_timeout(self.time_to_next_bound()) {
                 Ok(Event::Ended(index)) => self.ended(index),
@@ -201,7 +203,10 @@ impl ProcessGroup {
             }
             self.advance_shutdown();
         }
-        self.status
+        Ended {
+            status: self.status,
+            was_cut_off: self.was_cut_off,
+        }
     }
 
     fn ended(&mut self, index: usize) {
@@ -211,7 +216,9 @@ impl ProcessGroup {
         child.has_ended = true;
         let status = status(&child.name, child.child.wait());
         if is_stopping {
-            return; // the child stopped on request
+            // The child stopped on request, as by SIGTERM.
+            self.was_cut_off |= status != 0;
+            return;
         }
         let is_lost = !child.has_programs && status != 0;
         if is_lost {

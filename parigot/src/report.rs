@@ -12,7 +12,7 @@ use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, Unknown
 use parigot_host::{GraphError, StartProblem};
 use serde_json::{Map, Value};
 
-use crate::exit_status;
+use crate::exit_status::{self, FAILED};
 use crate::log::{self, Format, Style};
 use crate::program_args::ArgsError;
 
@@ -149,15 +149,22 @@ pub(crate) fn start_refused<'a>(
     exit_status::of_problems(problems)
 }
 
-/// Writes the result of a command to stdout.
+/// Writes the result of a command to stdout, and returns `status`; [`FAILED`] if stdout is full or
+/// cannot be written.
 ///
 /// A reader that closes the pipe early is no error: `parigot graph app.toml | head` succeeds.
-pub(crate) fn print(text: &str) {
+pub(crate) fn print(text: &str, status: ExitCode) -> ExitCode {
     let mut stdout = io::stdout().lock();
     let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-    drop(written);
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            log::STDERR.lines(&format!("parigot: cannot write to stdout: {error}\n"));
+            FAILED.into()
+        }
+        _ => status,
+    }
 }
 
 /// Returns the position of an error: `app.toml:3:8`.

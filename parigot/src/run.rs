@@ -8,9 +8,9 @@ use parigot_host::Settings;
 use parigot_host::deployment::Deployment;
 
 use crate::cli::Run;
-use crate::exit_status::{self, FAILED, REFUSED};
+use crate::exit_status::{self, Ended, FAILED, REFUSED};
 use crate::host_settings::settings;
-use crate::interrupt::{Interrupt, ShutdownRequest, exit_immediately};
+use crate::interrupt::{Interrupt, ShutdownRequest};
 use crate::log::Format;
 use crate::process_group;
 use crate::program_args::pass_args;
@@ -76,12 +76,17 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
         Err(error) => return start_refused(error.problems(), deployment, &run.style()),
     };
     let stopper = running.stopper();
+    let exiting = Arc::clone(interrupt);
     interrupt.stop_with(move |request| match request {
         ShutdownRequest::Stop => stopper.stop(),
-        ShutdownRequest::Exit => exit_immediately(),
+        ShutdownRequest::Exit => exiting.exit_immediately(),
     });
     let outcome = running.wait();
-    exit_status::of_outcome(outcome.status, interrupt.came())
+    let ended = Ended {
+        status: outcome.status,
+        was_cut_off: outcome.was_cut_off,
+    };
+    exit_status::of_outcome(ended, interrupt.signal())
 }
 
 /// Stops the guests when stdin closes: the parent process holds the other end of the pipe.

@@ -165,8 +165,9 @@ impl Lifecycle {
     }
 
     /// Blocks until the deployment is over: the programs, or without programs all services, have
-    /// ended; the start has failed; or [`Lifecycle::ask_to_stop`] was called.
-    pub(crate) fn wait_until_over(&self) {
+    /// ended; the start has failed; or [`Lifecycle::ask_to_stop`] was called. Returns `true` if all
+    /// programs have ended.
+    pub(crate) fn wait_until_over(&self) -> bool {
         let mut state = self.state.lock();
         while !state.is_over() {
             self.changed.wait(&mut state);
@@ -180,6 +181,8 @@ impl Lifecycle {
             }
         }
         state.debug_assert_invariants();
+        let mut guests = state.guests.iter();
+        guests.all(|guest| guest.kind != GuestKind::Program || guest.phase == Phase::Ended)
     }
 
     /// Returns the guests that have not ended, in the order to stop them: first the guests that

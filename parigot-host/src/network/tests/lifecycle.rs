@@ -48,7 +48,13 @@ fn a_program_ends_its_process_but_not_the_others() {
     first.begin(1, NEVER_ENDS, &[]);
     received.call(0);
     first.exit(7);
-    assert_eq!(first.process.wait(), Outcome { status: 7 });
+    assert_eq!(
+        first.process.wait(),
+        Outcome {
+            status: 7,
+            was_cut_off: false
+        }
+    );
     received.wait_for_cancellations(1);
     let second = front(&board);
     assert_eq!(second.call(1, ECHO).status, 0);

@@ -43,6 +43,7 @@ fn a_wrong_command_line_exits_with_status_2() {
         &["runn", "a.toml"],
         &["run", "a.toml", "b.toml"],
         &["run", "--log-level", "loud", "a"],
+        &["run", "--log-level", "info,links=loud", "a"],
         &["run", "--log-format", "xml", "a"],
         &["check"],
         &["check", "--format", "dot", "a"],
@@ -57,4 +58,23 @@ fn a_wrong_command_line_exits_with_status_2() {
         run(&["runn"]).stderr.contains("'run'"),
         "a similar command is named"
     );
+}
+
+#[test]
+fn a_full_stdout_is_an_error() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux must have /dev/full");
+    let ended = Command::new(parigot())
+        .args(["boilerplateid", "--lang", "rust", "Ticket", "tic"])
+        .stdout(full)
+        .output()
+        .expect("the command must run");
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(
+        stderr,
+        "parigot: cannot write to stdout: No space left on device (os error 28)\n"
+    );
+    assert_eq!(ended.status.code(), Some(1));
 }

@@ -83,6 +83,47 @@ fn ctrl_c_stops_the_guests_in_order() {
 }
 
 #[test]
+fn repeated_signals_within_half_a_second_count_as_one() {
+    let app = sleeper("[]");
+    let mut started = app.start();
+    started.wait_for("asleep");
+    for _ in 0..3 {
+        started.signal("TERM");
+    }
+    let ended = started.wait();
+    assert_eq!(ended.messages_of("sleeper"), ["asleep", "good night"]);
+    assert_eq!(ended.status, Some(143), "a program was cut off");
+}
+
+#[test]
+fn sigterm_to_services_is_a_success() {
+    let app = App::new("[service.echo]\nwasm = \"echo.wasm\"\n").with("echo.wasm", guest("echo"));
+    let mut started = Started::new(app.command().args(["--log-level", "debug"]));
+    started.wait_for("launched");
+    started.signal("TERM");
+    let ended = started.wait();
+    assert!(
+        ended.stderr.contains("exited with status 0"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn sigterm_fails_if_a_guest_is_killed_at_the_deadline() {
+    let app = App::new(
+        "shutdown_deadline = \"100ms\"\n[worker.sleeper]\nwasm = \"sleeper.wasm\"\n\
+         args = [\"--spin\"]\nbudget = \"60s\"\n",
+    );
+    let app = app.with("sleeper.wasm", guest("sleeper"));
+    let mut started = app.start();
+    started.wait_for("about to spin");
+    started.signal("TERM");
+    assert_eq!(started.wait().status, Some(143));
+}
+
+#[test]
 fn guests_stop_in_reverse_launch_order() {
     let app = App::new(
         "[program.driver]\nwasm = \"driver.wasm\"\nargs = [\"pause:3600000\"]\n\
