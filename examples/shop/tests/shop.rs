@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{Answer, Fake, Fault, TestHost};
+use parigot_host::testing::{Answer, Fake, FakeStdio, Fault, TestHost};
 use stubs::OrderId;
 use stubs::orders::v1::{OrdersErr, PlaceRequest, orders as orders_v1};
 use stubs::stock::v1::{ListLevelsRequest, Reservation, Shortage, StockErr, stock};
 
 /// Returns the guests of shop.toml, of which the admin runs a command.
-fn shop(command: &[&str]) -> TestHost {
+fn shop(command: &[&str], stdio: &FakeStdio) -> TestHost {
     let args = command.iter().map(|word| word.to_string()).collect();
-    TestHost::deployment("../shop.toml").change("admin", |admin| admin.args = args)
+    TestHost::deployment("../shop.toml")
+        .change("admin", |admin| admin.args = args)
+        .stdio(stdio)
 }
 
 fn two_coffees() -> PlaceRequest {
@@ -25,8 +27,14 @@ fn two_coffees() -> PlaceRequest {
 #[test]
 fn an_order_is_placed_once_after_a_lost_reply() {
     let lost = Fault::lose_reply().of::<orders_v1::Place>().nth(1);
-    let mut run = shop(&["order", "coffee", "2"]).fault(lost).start();
+    let stdio = FakeStdio::new("");
+    let mut run = shop(&["order", "coffee", "2"], &stdio).fault(lost).start();
     assert_eq!(run.wait_for_exit("admin"), 0);
+    let output = String::from_utf8(stdio.output()).expect("the output must be UTF-8");
+    assert!(
+        output.ends_with(": 2 coffee for 19.00 €, prices of 2026-11\n"),
+        "{output}"
+    );
     let levels = run.call::<stock::ListLevels>(ListLevelsRequest {});
     let levels = levels.expect("the stock must answer").levels;
     assert_eq!((&*levels[0].item, levels[0].count), ("coffee", 8));
@@ -34,7 +42,7 @@ fn an_order_is_placed_once_after_a_lost_reply() {
 
 #[test]
 fn low_items_are_filled_after_a_minute() {
-    let mut run = shop(&["order", "mug", "3"]).start();
+    let mut run = shop(&["order", "mug", "3"], &FakeStdio::new("")).start();
     assert_eq!(run.wait_for_exit("admin"), 0);
     run.advance(Duration::from_secs(60));
     assert_eq!(

@@ -1,12 +1,13 @@
 //! The admin program. The arguments are a command: `list`, `orders` or `order ITEM COUNT`.
 
-use parigot_guest::{Context, Error, Exit, RetryPolicy, info, retry};
+use parigot_guest::stdio::{StdioClient, Stdout};
+use parigot_guest::{Context, Error, Exit, RetryPolicy, retry};
 use stubs::OrderId;
 use stubs::catalog::v1::{CatalogClient, Item, ListItemsRequest};
 use stubs::orders::v1::{ListRequest, Order, OrdersClient, PlaceRequest};
 use stubs::stock::v1::{Level, ListLevelsRequest, StockClient};
 
-#[parigot_guest::program(requires(CatalogClient, OrdersClient, StockClient))]
+#[parigot_guest::program(requires(CatalogClient, OrdersClient, StdioClient, StockClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
     let command = Command::parse(cx.args())?;
     cx.launch().await?;
@@ -15,8 +16,9 @@ async fn main(cx: Context) -> Result<Exit, Error> {
         Command::Orders => orders(&cx).await?,
         Command::Order { item, count } => vec![order(&cx, item, count).await?],
     };
+    let stdout = Stdout::locate(&cx)?;
     for line in lines {
-        info!(cx, "{line}");
+        stdout.println(line).await?;
     }
     Ok(Exit::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use e2e::{code_cache, guest_file, shop};
 use golden::echo::echo::v1::{Payload, echo};
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{Effect, Fake, Fault, Frame, Kind, TestHost, TestRun};
+use parigot_host::testing::{Effect, Fake, FakeStdio, Fault, Frame, Kind, TestHost, TestRun};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -43,6 +43,7 @@ fn ordering(host: TestHost) -> TestHost {
     host.code_cache(code_cache())
         .with_deployment(shop().join("shop.toml"))
         .change("admin", |admin| admin.args = args.into())
+        .stdio(&FakeStdio::new(""))
 }
 
 #[test]
