@@ -87,7 +87,8 @@ fn check_and_graph_show_the_example() {
          2      service stock     -> catalog  catalog.v1.Catalog\n\
          3      service orders    -> stock    stock.v1.Stock\n\
          3      worker restocker  -> stock    stock.v1.Stock\n\
-         4      program admin     -> catalog  catalog.v1.Catalog\n                         -> \
+         4      program admin     -> (host)   parigot.stdio.v1.Stdio\n                         -> \
+         catalog  catalog.v1.Catalog\n                         -> \
          orders   orders.v1.Orders\n                         -> stock    stock.v1.Stock\n"
     );
 }
