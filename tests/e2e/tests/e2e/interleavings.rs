@@ -46,16 +46,27 @@ fn ordering(host: TestHost) -> TestHost {
         .stdio(&FakeStdio::new(""))
 }
 
+/// Adds faults to the calls of the shop's services. Calls to standard output have no deadline, so
+/// none of them may be lost.
+fn with_faults(host: TestHost, faults: &[Fault]) -> TestHost {
+    faults.iter().fold(host, |host, fault| {
+        ["catalog", "orders", "stock"]
+            .into_iter()
+            .fold(host, |host, service| host.fault(fault.clone().to(service)))
+    })
+}
+
 #[test]
 fn every_call_ends_once_under_faults() {
+    let faults = [
+        Fault::lose_call().at_rate(0.03),
+        Fault::lose_reply().at_rate(0.03),
+        Fault::delay_call(20 * MS).at_rate(0.1),
+        Fault::delay_reply(20 * MS).at_rate(0.1),
+        Fault::crash_at_call().at_rate(0.03),
+    ];
     TestHost::interleavings(100, |host| {
-        let mut run = ordering(host)
-            .fault(Fault::lose_call().at_rate(0.03))
-            .fault(Fault::lose_reply().at_rate(0.03))
-            .fault(Fault::delay_call(20 * MS).at_rate(0.1))
-            .fault(Fault::delay_reply(20 * MS).at_rate(0.1))
-            .fault(Fault::crash_at_call().at_rate(0.03))
-            .start();
+        let mut run = with_faults(ordering(host), &faults).start();
         run.wait_for_exit("admin");
         // Every call that is still in flight has a shorter deadline.
         run.advance(5_000 * MS);
@@ -99,10 +110,11 @@ fn calls_to_crashing_replicas_end_once() {
 #[test]
 fn runs_with_one_seed_are_equal_frame_by_frame() {
     let run = |seed: u64| {
-        let mut run = ordering(TestHost::new().seed(seed))
-            .fault(Fault::lose_reply().at_rate(0.1))
-            .fault(Fault::crash_at_call().at_rate(0.05))
-            .start();
+        let faults = [
+            Fault::lose_reply().at_rate(0.1),
+            Fault::crash_at_call().at_rate(0.05),
+        ];
+        let mut run = with_faults(ordering(TestHost::new().seed(seed)), &faults).start();
         run.wait_for_exit("admin");
         run.frames()
     };
