@@ -294,8 +294,8 @@ impl Context {
             && may_set(&self.guest, key, is_binary)
             && self.guest.is_unanswered(number)
         {
-            let mut responses = self.guest.calls.responses.borrow_mut();
-            responses.add(number, part, key, value);
+            let calls = &self.guest.calls;
+            calls.add_response_metadata(number, part, key, value);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::method::Method;
 use crate::prost::decode;
 use crate::runtime::guest::Guest;
+use crate::runtime::response_metadata::CallMetadata;
 use crate::runtime::scope::Scope;
 use crate::runtime::trace_context;
 use crate::service_info::{MethodInfo, Service};
@@ -142,17 +143,17 @@ fn refuse_late(cx: &Context) {
 
 fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     match guest.calls.take_response_metadata(number) {
-        None => send_response(guest, number, &[], response),
-        Some(metadata) => {
-            send_headers(guest, number, &metadata.headers);
-            send_response(guest, number, &metadata.trailers, response);
-        }
+        None => send_response(guest, number, response),
+        Some(metadata) => send_with_metadata(guest, number, &metadata, &response.encode_to_vec()),
     }
 }
 
-// Always inlined: without metadata, which is the usual case, the part is a constant.
+/// Sends a response without metadata. Has one caller and is the only one to call [`Io::send`] for
+/// a response, so that all of it is compiled into the handler's task.
+///
+/// [`Io::send`]: crate::runtime::io::Io::send
 #[inline(always)]
-fn send_response(guest: &Guest, number: u64, trailers: &[u8], response: &impl Message) {
+fn send_response(guest: &Guest, number: u64, response: &impl Message) {
     let bytes = response.encoded_len();
     let bytes_max = guest.io.message_bytes_max.get();
     let header = Header {
@@ -161,7 +162,7 @@ fn send_response(guest: &Guest, number: u64, trailers: &[u8], response: &impl Me
     };
     let outline = Outline {
         header,
-        metadata: trailers,
+        metadata: &[],
         detail: &[],
         payload_bytes: bytes,
     };
@@ -173,6 +174,22 @@ fn send_response(guest: &Guest, number: u64, trailers: &[u8], response: &impl Me
     if !sent {
         reply_too_large(guest, number, bytes);
     }
+}
+
+/// Sends an encoded response with its headers and trailers.
+#[cold]
+fn send_with_metadata(guest: &Guest, number: u64, metadata: &CallMetadata, response: &[u8]) {
+    send_headers(guest, number, &metadata.headers);
+    if response.len() > guest.io.message_bytes_max.get() as usize {
+        return reply_too_large(guest, number, response.len());
+    }
+    let header = Header {
+        number,
+        ..Header::new(Kind::Reply)
+    };
+    guest
+        .io
+        .send_parts(header, &metadata.trailers, None, response);
 }
 
 /// Sends the headers of a response, if there are any.

@@ -1,10 +1,10 @@
 //! The calls of a guest, in both directions.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use crate::runtime::inbound::InboundCalls;
 use crate::runtime::outbound::OutboundCalls;
-use crate::runtime::response_metadata::{CallMetadata, ResponseMetadata};
+use crate::runtime::response_metadata::{CallMetadata, Part, ResponseMetadata};
 
 /// The calls of a guest, in both directions. Each direction has call numbers of its own.
 #[derive(Default)]
@@ -14,7 +14,9 @@ pub(crate) struct Calls {
     /// Calls that have arrived and are not answered, except those in their first poll.
     pub(crate) inbound: RefCell<InboundCalls>,
     /// Response metadata of inbound calls, until their replies.
-    pub(crate) responses: RefCell<ResponseMetadata>,
+    responses: RefCell<ResponseMetadata>,
+    /// Set if `responses` has any. A flag of its own, because each reply reads it.
+    has_responses: Cell<bool>,
 }
 
 impl Calls {
@@ -26,11 +28,24 @@ impl Calls {
     /// Removes the response metadata of an inbound call that is answered now.
     #[inline]
     pub(crate) fn take_response_metadata(&self, number: u64) -> Option<CallMetadata> {
-        let mut responses = self.responses.borrow_mut();
-        if responses.is_empty() {
-            None
+        if self.has_responses.get() {
+            self.take_present_response_metadata(number)
         } else {
-            responses.remove(number)
+            None
         }
+    }
+
+    #[cold]
+    fn take_present_response_metadata(&self, number: u64) -> Option<CallMetadata> {
+        let mut responses = self.responses.borrow_mut();
+        let call = responses.remove(number);
+        self.has_responses.set(!responses.is_empty());
+        call
+    }
+
+    /// Adds an entry to the response metadata of an unanswered inbound call.
+    pub(crate) fn add_response_metadata(&self, number: u64, part: Part, key: &str, value: &str) {
+        self.responses.borrow_mut().add(number, part, key, value);
+        self.has_responses.set(true);
     }
 }

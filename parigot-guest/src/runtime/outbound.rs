@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::num::NonZeroU64;
 use core::ops::Range;
 use core::task::Waker;
@@ -17,6 +17,8 @@ use crate::runtime::executor::{Executor, Waiter};
 #[derive(Default)]
 pub(crate) struct OutboundCalls {
     slab: RefCell<Slab>,
+    /// Set if the slab has headers. A flag of its own, because each call reads it.
+    has_headers: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -129,6 +131,7 @@ impl OutboundCalls {
         let is_known = slab.headers.iter().any(|(known, _)| *known == number);
         if !is_known && slab.is_waiting(number) {
             slab.headers.push((number, headers.into()));
+            self.has_headers.set(true);
         }
     }
 
@@ -136,12 +139,21 @@ impl OutboundCalls {
     /// the list does not grow.
     #[inline]
     pub(crate) fn take_headers(&self, number: NonZeroU64) -> Option<Vec<u8>> {
-        let mut slab = self.slab.borrow_mut();
-        if slab.headers.is_empty() {
-            None
+        if self.has_headers.get() {
+            self.take_present_headers(number)
         } else {
-            slab.take_headers(number)
+            None
         }
+    }
+
+    #[cold]
+    fn take_present_headers(&self, number: NonZeroU64) -> Option<Vec<u8>> {
+        let mut slab = self.slab.borrow_mut();
+        let is_this = |(known, _): &(u64, Vec<u8>)| *known == number.get();
+        let index = slab.headers.iter().position(is_this)?;
+        let (_, headers) = slab.headers.swap_remove(index);
+        self.has_headers.set(!slab.headers.is_empty());
+        Some(headers)
     }
 
     /// Stores a reply and returns the waiter of its call. Replies to abandoned calls are ignored.
@@ -204,13 +216,6 @@ impl Slab {
     fn is_waiting(&mut self, number: u64) -> bool {
         let slot = self.find(number);
         slot.is_some_and(|slot| matches!(slot.state, CallState::Waiting(_)))
-    }
-
-    #[cold]
-    fn take_headers(&mut self, number: NonZeroU64) -> Option<Vec<u8>> {
-        let is_this = |(known, _): &(u64, Vec<u8>)| *known == number.get();
-        let index = self.headers.iter().position(is_this)?;
-        Some(self.headers.swap_remove(index).1)
     }
 
     fn release(&mut self, number: u64) -> CallState {

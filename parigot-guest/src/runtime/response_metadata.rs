@@ -4,8 +4,7 @@ use alloc::vec::Vec;
 
 use parigot_abi::frame::push_pair;
 
-/// Response metadata of unanswered calls. Empty in most guests, so that a reply only tests for
-/// that.
+/// Response metadata of unanswered calls. Empty in most guests.
 #[derive(Default)]
 pub(crate) struct ResponseMetadata {
     /// Sorted by number, so that many calls are found fast.
@@ -27,7 +26,6 @@ pub(crate) enum Part {
 }
 
 impl ResponseMetadata {
-    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }
@@ -55,7 +53,6 @@ impl ResponseMetadata {
     }
 
     /// Removes the metadata of a call that is answered now.
-    #[cold]
     pub(crate) fn remove(&mut self, number: u64) -> Option<CallMetadata> {
         let index = self.find(number).ok()?;
         Some(self.calls.remove(index))

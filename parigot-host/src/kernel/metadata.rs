@@ -1,7 +1,7 @@
 //! Metadata that only the host may set.
 
 use parigot_abi::frame::{is_reserved_key, push_pair};
-use parigot_abi::{Frame, FrameBuilder, Frames, Kind};
+use parigot_abi::{Frame, FrameBuilder, Kind};
 
 /// Returns a copy of a frame without its reserved metadata; `None` if the frame has none, or is not
 /// part of a call.
@@ -29,19 +29,19 @@ pub(crate) fn without_reserved_keys(frame: &Frame<'_>) -> Option<Vec<u8>> {
     Some(copy)
 }
 
-/// Returns the frame in the bytes that [`without_reserved_keys`] has written.
-pub(crate) fn only_frame(bytes: &[u8]) -> Frame<'_> {
-    Frames::new(bytes)
-        .next()
-        .and_then(Result::ok)
-        .expect("the host must write well-formed frames")
-}
-
 #[cfg(test)]
 mod tests {
-    use parigot_abi::Header;
+    use parigot_abi::{Frames, Header};
 
     use super::*;
+
+    /// Returns the frame in these bytes.
+    fn only_frame(bytes: &[u8]) -> Frame<'_> {
+        Frames::new(bytes)
+            .next()
+            .and_then(Result::ok)
+            .expect("the bytes must be a frame")
+    }
 
     fn frame(kind: Kind, pairs: &[(&str, &str)]) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -40,19 +40,33 @@ impl<O: Observer> Worker<'_, O> {
         outbox: &[u8],
         handoff: &mut HandoffSlot,
     ) -> Result<(), Ending> {
-        let from = &mut from;
+        self.route_frames(&mut from, outbox, Some(handoff))
+    }
+
+    /// As [`Worker::route`]. Hands off no receiver without a `handoff`.
+    fn route_frames(
+        &mut self,
+        from: &mut Sender<'_>,
+        outbox: &[u8],
+        mut handoff: Option<&mut HandoffSlot>,
+    ) -> Result<(), Ending> {
         let mut frames = Frames::new(outbox);
         while let Some(frame) = frames.next() {
             let frame = frame.map_err(GuestFault::Malformed)?;
             let is_last = frames.offset() == outbox.len();
-            let handoff = is_last.then_some(&mut *handoff);
-            // Few frames have metadata. Proxies pass on metadata that another host has checked.
-            let cleaned = if frame.metadata.is_empty() || from.instance.is_proxy {
-                None
+            let handoff = if is_last {
+                handoff.as_deref_mut()
             } else {
-                metadata::without_reserved_keys(&frame)
+                None
             };
-            let frame = cleaned.as_deref().map_or(frame, metadata::only_frame);
+            // Few frames have metadata. Proxies pass on metadata that another host has checked.
+            if !frame.metadata.is_empty()
+                && !from.instance.is_proxy
+                && let Some(copy) = metadata::without_reserved_keys(&frame)
+            {
+                self.route_copy(from, &copy)?;
+                continue;
+            }
             match frame.kind() {
                 Some(Kind::Call) => self.route_call(from, &frame, handoff)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
@@ -69,6 +83,16 @@ impl<O: Observer> Worker<'_, O> {
             }
         }
         Ok(())
+    }
+
+    /// Routes the copy of a frame without the metadata that only the host may set. The copy has no
+    /// such metadata, so that the recursion ends.
+    ///
+    /// Out of line, so that the usual frame, which has no metadata, is neither copied nor moved.
+    #[cold]
+    #[inline(never)]
+    fn route_copy(&mut self, from: &mut Sender<'_>, copy: &[u8]) -> Result<(), Ending> {
+        self.route_frames(from, copy, None)
     }
 
     /// Routes a call to its target. The only place where a call leaves its caller.
@@ -134,7 +158,8 @@ impl<O: Observer> Worker<'_, O> {
         if bytes > bytes_max {
             return Err(Failure::request_too_large(bytes, bytes_max));
         }
-        if call.from.host_time_ns(call.frame.header.deadline_ns) <= self.now_ns() {
+        let deadline_ns = call.frame.header.deadline_ns;
+        if deadline_ns != NO_DEADLINE && call.from.host_time_ns(deadline_ns) <= self.now_ns() {
             return Err(Failure::expired());
         }
         Ok(())
