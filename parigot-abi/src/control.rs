@@ -271,6 +271,24 @@ impl ControlView {
         call <= self.begun[space(call)]
     }
 
+    /// Reads the block again. The numbers of begun calls do not decrease, whatever the guest has
+    /// written: a call that has begun may have effects, and its callers must not learn otherwise.
+    ///
+    /// ```
+    /// use parigot_abi::control::{CONTROL_BYTES, ControlView};
+    ///
+    /// let mut view = ControlView::read(&[0; CONTROL_BYTES]);
+    /// view.begun = [7, 1 << 63 | 2];
+    /// view.update(&[0; CONTROL_BYTES]);
+    /// assert_eq!(view.begun, [7, 1 << 63 | 2]);
+    /// ```
+    #[inline]
+    pub fn update(&mut self, bytes: &[u8; CONTROL_BYTES]) {
+        let [low, high] = self.begun;
+        *self = ControlView::read(bytes);
+        self.begun = [self.begun[0].max(low), self.begun[1].max(high)];
+    }
+
     /// Reads a copy of the block from the guest's memory.
     #[inline]
     pub fn read(bytes: &[u8; CONTROL_BYTES]) -> Self {

@@ -350,7 +350,7 @@ impl WasmGuest {
             self.control.into(),
             CONTROL_BYTES as u64,
         )?;
-        self.view = ControlView::read(
+        self.view.update(
             block
                 .first_chunk()
                 .expect("the slice must have the length of the block"),
