@@ -254,8 +254,8 @@ impl Context {
         Entries::new(self.metadata.as_deref().unwrap_or_default()).get_bin(key)
     }
 
-    /// Returns the bytes of all values of a metadata key that ends with `-bin`, in order; `None` for
-    /// a value that is not base64. Empty outside of a handler.
+    /// Returns the bytes of all values of a metadata key that ends with `-bin`, in order; `None`
+    /// for a value that is not base64. Empty outside of a handler.
     pub fn metadata_all_bin(&self, key: &str) -> impl Iterator<Item = Option<Vec<u8>>> {
         Entries::new(self.metadata.as_deref().unwrap_or_default()).get_all_bin(key)
     }
