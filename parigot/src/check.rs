@@ -14,13 +14,13 @@ use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::{Format, Style};
 use crate::names::{HOST, numbered, requirement_title, role_name};
-use crate::report::{self, Problem};
+use crate::report::{self, Problem, Problems};
 
 /// Checks a deployment and prints the result.
 pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
         Err(error) => {
-            let problems = Problem::all_of_file(&error);
+            let problems = Problems::of_file(&error);
             conclude(check, &CheckReport::default(), &[], &problems)
         }
         Ok(deployment) => {
@@ -28,10 +28,7 @@ pub(crate) fn check(check: &Check) -> ExitCode {
                 &deployment,
                 &settings(&check.compiling, check.format == Format::Text),
             );
-            let problems = report.problems.iter();
-            let problems: Vec<_> = problems
-                .map(|problem| Problem::of_guest(problem, &deployment))
-                .collect();
+            let problems = Problems::of_guests(&report.problems, &deployment);
             conclude(check, &report, &deployment.processes, &problems)
         }
     }
@@ -41,9 +38,9 @@ fn conclude(
     Check { file, format, .. }: &Check,
     report: &CheckReport,
     processes: &[Process],
-    problems: &[Problem<'_>],
+    problems: &Problems<'_>,
 ) -> ExitCode {
-    let status = if problems.is_empty() {
+    let status = if problems.shown.is_empty() {
         ExitCode::SUCCESS
     } else {
         REFUSED.into()
@@ -54,7 +51,7 @@ fn conclude(
             let object = object(report, processes, problems);
             report::print(&format!("{object}\n"), status)
         }
-        Format::Text if problems.is_empty() => {
+        Format::Text if problems.shown.is_empty() => {
             let warnings = report
                 .warnings
                 .iter()
@@ -63,9 +60,7 @@ fn conclude(
             report::print(&(text + &warnings.collect::<String>()), status)
         }
         Format::Text => {
-            for problem in problems {
-                problem.print(&Style::TEXT);
-            }
+            problems.print(&Style::TEXT);
             status
         }
     }
@@ -161,17 +156,20 @@ fn crossings(guests: &[GuestReport], processes: &[Process]) -> String {
     }
 }
 
-fn object(report: &CheckReport, processes: &[Process], problems: &[Problem<'_>]) -> Value {
+fn object(report: &CheckReport, processes: &[Process], problems: &Problems<'_>) -> Value {
     let guests: Vec<_> = report
         .guests
         .iter()
         .map(|guest| guest_object(guest, processes))
         .collect();
     let mut object = json!({
-        "fits": problems.is_empty(),
+        "fits": problems.shown.is_empty(),
         "guests": guests,
-        "problems": problems.iter().map(Problem::object).collect::<Vec<_>>(),
+        "problems": problems.shown.iter().map(Problem::object).collect::<Vec<_>>(),
     });
+    if problems.has_more {
+        object["more_problems"] = true.into();
+    }
     if !report.warnings.is_empty() {
         let warning_object =
             |Warning { guest, text }: &Warning| json!({ "guest": guest, "message": text });
