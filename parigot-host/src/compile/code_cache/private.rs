@@ -26,10 +26,10 @@ pub(super) struct Unsafe {
 /// Creates a folder that only this user can write to, with its parents, and returns its path
 /// without links. Returns the reason if another user can change the folder, or can replace it.
 ///
-/// A user who can write to a folder can rename what is in it. Therefore each folder above must belong
-/// to this user or to root, and be writable by its owner only; a sticky folder such as `/tmp` may
-/// be writable by all, because only owners rename there. As no other user can change a component of
-/// the path, what was checked stays, and files can be opened by their path.
+/// A user who can write to a folder can rename what is in it. Therefore each folder above must
+/// belong to this user or to root, and be writable by its owner only; a sticky folder such as
+/// `/tmp` may be writable by all, because only owners rename there. As no other user can change a
+/// component of the path, what was checked stays, and files can be opened by their path.
 pub(super) fn make_private(folder: &Path) -> io::Result<Result<PathBuf, Unsafe>> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
