@@ -20,8 +20,9 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Module};
 
-/// Version of the keys and of the layout of entries. A new number makes all old entries unknown.
-const LAYOUT: u32 = 1;
+/// Version of the keys, of the layout of entries, and of the changes to a module before the
+/// compiler. A new number makes all old entries unknown.
+const LAYOUT: u32 = 2;
 
 /// Size of a SHA-256 in bytes.
 const HASH_BYTES: usize = 32;
