@@ -278,6 +278,15 @@ fn next_step_of_graph(error: &GraphError) -> String {
         } => format!("did you mean {service}, which `{guest}` exports?"),
         GraphError::Missing { nearest: None, .. } => "add a guest that exports it".into(),
         GraphError::Ambiguous {
+            service,
+            guest,
+            are_elsewhere: true,
+            ..
+        } => format!(
+            "move one of them to the process of `{guest}`, or write `shared = [\"{service}\"]` in \
+             their tables"
+        ),
+        GraphError::Ambiguous {
             binding, exporters, ..
         } => {
             let first = exporters.first().map_or("", String::as_str);

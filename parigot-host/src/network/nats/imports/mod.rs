@@ -247,7 +247,12 @@ impl Imports {
             return Ok(()); // the reply to a repeated request
         }
         let compatibility = match compare(&context.me, &import.spec, peer, reply) {
-            Ok(()) => Compatibility::Compatible,
+            Ok(warning) => {
+                if let Some(warning) = warning {
+                    context.log.warn(&warning);
+                }
+                Compatibility::Compatible
+            }
             Err(reason) => {
                 context.log.error(&reason);
                 Compatibility::Incompatible(reason.into())
