@@ -43,14 +43,14 @@ fn after_silence(network: &Network) -> Option<String> {
     (!is_first).then(|| MAYBE_FIRST.to_owned())
 }
 
-const CORRECT_FILES: &str = "correct the PEM files `ca`, `cert` and `key` in `tls` of `[network]`; without `ca`, the \
-     system must have certificates of authorities";
+const CORRECT_FILES: &str = "correct the PEM files `ca`, `cert` and `key` in `tls` of \
+     `[network]`; without `ca`, the system must have certificates of authorities";
 
-const MAYBE_FIRST: &str = "if the server has `handshake_first: true`, set `first = true` in `tls` of `[network]`; \
-     otherwise check the address in `nats`";
+const MAYBE_FIRST: &str = "if the server has `handshake_first: true`, set `first = true` in `tls` \
+     of `[network]`; otherwise check the address in `nats`";
 
-const MAYBE_CERTIFICATE: &str = "if the server has `verify: true`, set `cert` and `key` in `tls` of `[network]`; otherwise \
-     see the log of the server";
+const MAYBE_CERTIFICATE: &str = "if the server has `verify: true`, set `cert` and `key` in `tls` \
+     of `[network]`; otherwise see the log of the server";
 
 /// Returns the error of TLS among the causes of an error.
 fn tls_error(error: &ConnectError) -> Option<&rustls::Error> {

@@ -113,7 +113,7 @@ async fn open(
         send_budget,
         log,
     };
-    let mut task = ConnectionTask {
+    let task = ConnectionTask {
         context,
         imports: Imports::new(),
         exports: Exports::new(),
@@ -127,6 +127,14 @@ async fn open(
         last_error: String::new(),
         denials: HashSet::new(),
     };
+    subscribe(task, &network).await
+}
+
+/// Subscribes to the subjects that each process needs.
+async fn subscribe(
+    mut task: ConnectionTask,
+    network: &Network,
+) -> Result<ConnectionTask, NetworkError> {
     match tokio::time::timeout(CONNECT_MAX, task.subscribe_own()).await {
         Ok(Ok(())) => Ok(task),
         Ok(Err(denial)) => Err(NetworkError::forbidden(
@@ -134,7 +142,7 @@ async fn open(
             denial.action(),
             denial.next_step(&task.context.subjects),
         )),
-        Err(_) => Err(no_response(&network, CONNECT_MAX)),
+        Err(_) => Err(no_response(network, CONNECT_MAX)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
-use super::harmless;
+use crate::descriptors::pool::harmless;
 use crate::error::suggest;
 
 /// Method of a client that the exporter lacks.

@@ -52,7 +52,7 @@ use prost_types::{
 
 pub(crate) use self::missing_method::MissingMethod;
 use self::wire_type::WireType;
-use crate::descriptors::pool::{Pool, is_well_known};
+use crate::descriptors::pool::{Pool, harmless, is_well_known};
 pub use crate::error::SchemaError;
 
 /// Description of a service by one guest, which is a client or an exporter of the service.
@@ -121,12 +121,6 @@ fn unusable(guest: &str, problem: String) -> SchemaError {
         guest: guest.to_owned(),
         problem: harmless(&problem),
     }
-}
-
-/// Escapes names from descriptors. Names in protobuf are ASCII; other characters could forge text
-/// in messages.
-fn harmless(text: &str) -> String {
-    text.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "\u{fffd}")
 }
 
 /// Schema of the client or of the exporter, indexed by name.

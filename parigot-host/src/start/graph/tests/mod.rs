@@ -31,6 +31,18 @@ fn role_of(manifest: &Manifest) -> Option<Role> {
     })
 }
 
+/// Returns the declaration of a guest in the only process, with the role that the exports imply.
+fn declaration<'a>(name: &'a str, manifest: &'a Manifest) -> GuestDeclaration<'a> {
+    GuestDeclaration {
+        name,
+        manifest,
+        shared: &[],
+        bind: &UNBOUND,
+        role: role_of(manifest),
+        process: None,
+    }
+}
+
 /// Returns the graph of guests given as (name, exports, requirements).
 fn graph(guests: &[(&str, &[&str], &[&str])]) -> Graph {
     graph_of_sharing(guests, &[])
@@ -104,22 +116,8 @@ fn requirements_and_methods_are_bound_by_name() {
     // No effect: the deadline of the exporter counts.
     requirer.requires[0].service.methods[1].deadline_ns = 5;
     let graph = Graph::of(&[
-        GuestDeclaration {
-            name: "app",
-            manifest: &requirer,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&requirer),
-            process: None,
-        },
-        GuestDeclaration {
-            name: "store",
-            manifest: &exporter,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&exporter),
-            process: None,
-        },
+        declaration("app", &requirer),
+        declaration("store", &exporter),
     ]);
     let target = |method, deadline_ns| {
         Some(Target {
@@ -201,14 +199,7 @@ fn a_service_required_by_name_has_all_methods() {
     let newer = manifest(vec![newer], vec![]);
     let shared = ["x.S".to_owned()];
     let graph = Graph::of(&[
-        GuestDeclaration {
-            name: "app",
-            manifest: &requirer,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&requirer),
-            process: None,
-        },
+        declaration("app", &requirer),
         GuestDeclaration {
             name: "new",
             manifest: &newer,
@@ -247,14 +238,7 @@ fn each_exporter_must_share_and_export_the_service() {
         ..Manifest::default()
     };
     let graph = Graph::of(&[
-        GuestDeclaration {
-            name: "a",
-            manifest: &manifest,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&manifest),
-            process: None,
-        },
+        declaration("a", &manifest),
         GuestDeclaration {
             name: "b",
             manifest: &manifest,
