@@ -37,9 +37,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Calls arrive when the service is ready. A type with a [`Default`] is ready at once; any other
-//! type implements [`Ready`]. Handlers run concurrently on one thread: while one awaits, others
-//! run. So shared state needs a `Cell` or `RefCell`, never a lock.
+//! Calls arrive when the service is ready. A type that prepares itself implements [`Ready`]; any
+//! other type has a [`Default`], and is ready at once. Handlers run concurrently on one thread:
+//! while one awaits, others run. So shared state needs a `Cell` or `RefCell`, never a lock.
 //!
 //! # A program
 //!
@@ -123,6 +123,8 @@ mod at_exit;
 mod call;
 mod clock;
 mod context;
+#[doc(hidden)]
+pub mod creation;
 mod detached;
 mod dynamic;
 mod error;
@@ -141,6 +143,7 @@ mod program;
 pub mod prost;
 pub mod proto;
 mod random;
+mod ready;
 mod retry;
 mod runtime;
 mod serve;
@@ -174,10 +177,11 @@ pub use launch::Launch;
 pub use metadata::{Entries, Metadata};
 pub use method::Method;
 pub use random::Random;
+pub use ready::Ready;
 pub use retry::{Attempt, RetryPolicy, retry};
 pub use runtime::definition::Definition;
 pub use serve::{Incoming, Serve, Server};
-pub use service::{Export, Exports, Ready};
+pub use service::{Export, Exports};
 pub use service_info::{Descriptors, MethodInfo, Requirement, Service};
 pub use status::{ServiceError, Status};
 

@@ -7,6 +7,7 @@
 //! | entries of the function table | [`TABLE_ENTRIES_MAX`] | start refused, or growth fails |
 //! | stack on the thread | [`GUEST_STACK_BYTES`] | the guest traps |
 //! | a message with its metadata | `parigot_abi::MESSAGE_BYTES_MAX` | the call fails |
+//! | depth of nested messages | prost: 100, and the Go SDK alike | the call fails |
 //! | detail of a failure | `parigot_abi::status::DETAIL_BYTES_MAX` | the end is cut off |
 //! | calls in flight, each direction | [`CALLS_MAX`] | the call fails |
 //! | bytes waiting in a mailbox | [`MAILBOX_BYTES_MAX`] | the call fails |

@@ -291,6 +291,19 @@ fn next_step(problem: &StartProblem) -> Option<String> {
 const USE_FAKE_STDIO: &str = "remove it from the exports; for tests there are fakes: \
                               `testing::FakeStdio` in Rust, `parigottest.Stdio` in Go";
 
+const BIND_LOCALLY: &str = "bind it to a guest of the same process that exports the service";
+
+const REMOVE_BINDING: &str = "remove it from `bind`: a binding name stands in the guest's code, \
+                              as in `requires(KvClient as \"cache\")`";
+
+/// Returns the next step if only other processes export a service, and the exporters differ.
+fn share_or_move(service: &str, guest: &str) -> String {
+    format!(
+        "move one of them to the process of `{guest}`, or write `shared = [\"{service}\"]` in \
+         their tables"
+    )
+}
+
 /// Returns the next step after an error of the requirements and exports.
 fn next_step_of_graph(error: &GraphError) -> String {
     match error {
@@ -316,6 +329,12 @@ fn next_step_of_graph(error: &GraphError) -> String {
         } => format!("did you mean {service}, which `{guest}` exports?"),
         GraphError::Missing { nearest: None, .. } => "add a guest that exports it".into(),
         GraphError::Ambiguous {
+            service,
+            guest,
+            are_elsewhere: true,
+            ..
+        } => share_or_move(service, guest),
+        GraphError::Ambiguous {
             binding, exporters, ..
         } => {
             let first = exporters.first().map_or("", String::as_str);
@@ -326,18 +345,12 @@ fn next_step_of_graph(error: &GraphError) -> String {
             nearest: Some(nearest),
             ..
         } => format!("did you mean `{binding} = \"{nearest}\"`?"),
-        GraphError::BoundElsewhere { nearest: None, .. } => {
-            "bind it to a guest of the same process that exports the service".into()
-        }
+        GraphError::BoundElsewhere { nearest: None, .. } => BIND_LOCALLY.into(),
         GraphError::UnknownBinding {
             nearest: Some(nearest),
             ..
         } => format!("did you mean `{nearest}`?"),
-        GraphError::UnknownBinding { nearest: None, .. } => {
-            "remove it from `bind`: a binding name stands in the guest's code, as in \
-             `requires(KvClient as \"cache\")`"
-                .into()
-        }
+        GraphError::UnknownBinding { nearest: None, .. } => REMOVE_BINDING.into(),
         GraphError::ExportedByHost { .. } => USE_FAKE_STDIO.into(),
         GraphError::StdioOfService { guest, .. } => format!(
             "move the reads and writes to a guest in `[program.<name>]` that calls `{guest}`; for \

@@ -28,8 +28,9 @@ use wasmtime::{Engine, Module};
 use self::private::{NotPrivate, Unsafe, check_private, create_private, make_private};
 use crate::regular_file;
 
-/// Version of the keys and of the layout of entries. A new number makes all old entries unknown.
-const LAYOUT: u32 = 1;
+/// Version of the keys, of the layout of entries, and of the changes to a module before the
+/// compiler. A new number makes all old entries unknown.
+const LAYOUT: u32 = 2;
 
 /// Size of a SHA-256 in bytes.
 const HASH_BYTES: usize = 32;
