@@ -5,7 +5,7 @@
 //! | `cli.rs` | the command line and its help texts |
 //! | `run.rs` | `parigot run`, in this process |
 //! | `process_group.rs` | `parigot run` of a deployment with several processes |
-//! | `check.rs`, `graph.rs`, `generate.rs`, `boilerplateid.rs` | one subcommand each |
+//! | `check.rs`, `graph.rs`, `generate/`, `boilerplateid.rs` | one subcommand each |
 //! | `exit_status.rs` | the exit statuses |
 //! | `host_settings.rs` | the host's settings from the command line |
 //! | `interrupt.rs` | signals |
