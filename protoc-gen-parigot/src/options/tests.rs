@@ -37,6 +37,14 @@ fn every_option_is_read() {
 }
 
 #[test]
+fn the_options_of_imports_and_modules_are_read() {
+    let options =
+        Options::parse("include_imports,module_clash=merge").expect("the options must be valid");
+    assert!(options.rust.include_imports);
+    assert_eq!(options.rust.module_clash, ModuleClash::Merge);
+}
+
+#[test]
 fn a_bare_key_means_true() {
     assert!(
         Options::parse("mod_file")
