@@ -69,8 +69,8 @@ fn an_unknown_option_is_named_in_the_error() {
     );
     check_error(
         "format=x",
-        "unknown option `format`, expected one of `extern_path`, `lang`, `M<file>`, `messages`, \
-         `mod_file`, `module`, `paths`, `streaming`",
+        "unknown option `format`, expected one of `extern_path`, `include_imports`, `lang`, \
+         `M<file>`, `messages`, `mod_file`, `module`, `module_clash`, `paths`, `streaming`",
     );
 }
 
