@@ -75,8 +75,13 @@ func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
 	return abi.NoDeadline
 }
 
-// decodeInto decodes into empty messages. Merge saves the reset of the message.
-var decodeInto = proto.UnmarshalOptions{Merge: true}
+// depthMax limits the levels of nested messages below the outermost one, as in Rust. The default of
+// proto, 10,000 levels, would overflow the stack of a guest, and a sender could end the receiver.
+const depthMax = 100
+
+// decodeInto decodes into empty messages. Merge saves the reset of the message. The recursion limit
+// counts the outermost message as well.
+var decodeInto = proto.UnmarshalOptions{Merge: true, RecursionLimit: depthMax + 1}
 
 // messageCall is a call with a decoded response.
 type messageCall[T proto.Message, E future.ErrorType] struct {

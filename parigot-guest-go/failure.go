@@ -70,7 +70,7 @@ func DetailsOf[T proto.Message](err error) []T {
 			continue
 		}
 		decoded := message.New().Interface()
-		if proto.Unmarshal(detail.Value, decoded) == nil {
+		if decodeInto.Unmarshal(detail.Value, decoded) == nil {
 			found = append(found, decoded.(T))
 		}
 	}

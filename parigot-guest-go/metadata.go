@@ -23,8 +23,8 @@ func MetadataOf(ctx context.Context) MetadataEntries {
 }
 
 // MetadataBin returns the bytes of a key that ends with -bin, in the metadata of the call that the
-// context belongs to; the first of several. It reports false if the key is absent or its value is
-// not base64.
+// context belongs to; the first of several, see [MetadataEntries.GetAllBin]. It reports false if
+// the key is absent or its value is not base64.
 func MetadataBin(ctx context.Context, key string) (value []byte, ok bool) {
 	text, ok := Metadata(ctx, key)
 	if !ok {
@@ -122,6 +122,17 @@ func (m MetadataEntries) GetBin(key string) (value []byte, ok bool) {
 	return decodeBinary(text)
 }
 
+// GetAllBin returns the bytes of all values of a key that ends with -bin, in order; nil for a value
+// that is not base64.
+func (m MetadataEntries) GetAllBin(key string) [][]byte {
+	var values [][]byte
+	for _, text := range m.GetAll(key) {
+		value, _ := decodeBinary(text)
+		values = append(values, value)
+	}
+	return values
+}
+
 type responseKey struct{}
 
 // WithResponseMetadata returns a context whose calls store the metadata of their responses in into,
@@ -195,5 +206,8 @@ func decodeBinary(text string) ([]byte, bool) {
 		encoding = base64.StdEncoding
 	}
 	value, err := encoding.DecodeString(text)
-	return value, err == nil
+	if err != nil {
+		return nil, false
+	}
+	return value, true
 }

@@ -271,9 +271,31 @@ impl ControlView {
         call <= self.begun[space(call)]
     }
 
+    /// Reads the block again. The numbers of begun calls do not decrease, whatever the guest has
+    /// written: a call that has begun may have effects, and its callers must not learn otherwise.
+    ///
+    /// ```
+    /// use parigot_abi::control::{CONTROL_BYTES, ControlView};
+    ///
+    /// let mut view = ControlView::read(&[0; CONTROL_BYTES]);
+    /// view.begun = [7, 1 << 63 | 2];
+    /// view.update(&[0; CONTROL_BYTES]);
+    /// assert_eq!(view.begun, [7, 1 << 63 | 2]);
+    /// ```
+    #[inline]
+    pub fn update(&mut self, bytes: &[u8; CONTROL_BYTES]) {
+        *self = ControlView::read_after(bytes, self.begun);
+    }
+
     /// Reads a copy of the block from the guest's memory.
     #[inline]
     pub fn read(bytes: &[u8; CONTROL_BYTES]) -> Self {
+        ControlView::read_after(bytes, [0; 2])
+    }
+
+    /// Reads the block; `begun` are the numbers of begun calls so far.
+    #[inline(always)]
+    fn read_after(bytes: &[u8; CONTROL_BYTES], begun: [u64; 2]) -> Self {
         let long = |at| u64::from_le_bytes(field(bytes, at));
         let word = |at| u32::from_le_bytes(field(bytes, at));
         ControlView {
@@ -290,7 +312,7 @@ impl ControlView {
             panic_address: long(72),
             panic_capacity: long(80),
             panic_bytes: long(88),
-            begun: [long(104), long(112)],
+            begun: [long(104).max(begun[0]), long(112).max(begun[1])],
         }
     }
 }

@@ -28,8 +28,8 @@ mod service;
 /// The lists may be given in any order.
 ///
 /// One value of the type is created for each guest, when every required service is ready and before
-/// the first call. Its `Ready` implementation creates it; types with a `Default` have one. If
-/// `Ready` fails, the guest ends.
+/// the first call. Its `Ready` implementation creates it, or `Default` if there is none. If `Ready`
+/// fails, the guest ends.
 ///
 /// A crate is one guest, so it has one `service!` or one `#[program]`. In wasm the macro writes the
 /// guest's exports. Natively it writes a constant, `GUEST`, which a test host runs; unit tests use

@@ -71,7 +71,9 @@ impl Service {
                     &[#(::parigot_guest::Export::new::<#exports<#implementation>>()),*];
             }
             const REQUIRES: &[::parigot_guest::Requirement] = #requires;
-            ::parigot_guest::Definition::service::<#implementation, __Exports>(REQUIRES)
+            use ::parigot_guest::creation::{ElseDefault as _, PreferReady as _};
+            let way = (&&::parigot_guest::creation::Choice::<#implementation>::new()).way();
+            ::parigot_guest::Definition::service::<#implementation, __Exports, _>(REQUIRES, way)
         }})
     }
 }

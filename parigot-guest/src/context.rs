@@ -254,6 +254,12 @@ impl Context {
         Entries::new(self.metadata.as_deref().unwrap_or_default()).get_bin(key)
     }
 
+    /// Returns the bytes of all values of a metadata key that ends with `-bin`, in order; `None`
+    /// for a value that is not base64. Empty outside of a handler.
+    pub fn metadata_all_bin(&self, key: &str) -> impl Iterator<Item = Option<Vec<u8>>> {
+        Entries::new(self.metadata.as_deref().unwrap_or_default()).get_all_bin(key)
+    }
+
     /// Adds a header to the response of the call. A key may have several values, in order.
     ///
     /// Headers travel before the response, on success and on failure alike. Keys are in lower case

@@ -37,9 +37,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Calls arrive when the service is ready. A type with a [`Default`] is ready at once; any other
-//! type implements [`Ready`]. Handlers run concurrently on one thread: while one awaits, others
-//! run. So shared state needs a `Cell` or `RefCell`, never a lock.
+//! Calls arrive when the service is ready. A type that prepares itself implements [`Ready`]; any
+//! other type has a [`Default`], and is ready at once. Handlers run concurrently on one thread:
+//! while one awaits, others run. So shared state needs a `Cell` or `RefCell`, never a lock.
 //!
 //! # A program
 //!
@@ -93,6 +93,11 @@
 //! because a guest has no imports. The text of the panic names what to use instead. The output of
 //! `std::println!` disappears: see [`print`].
 //!
+//! # Tests
+//!
+//! The module `testing` of native builds runs a guest in a test of its own crate, with fakes of the
+//! services that the guest requires and with a manual clock.
+//!
 //! # Features
 //!
 //! - `std` (default): links std. The message of a panic reaches the host through std's panic hook.
@@ -123,6 +128,8 @@ mod at_exit;
 mod call;
 mod clock;
 mod context;
+#[doc(hidden)]
+pub mod creation;
 mod detached;
 mod dynamic;
 mod error;
@@ -141,6 +148,7 @@ mod program;
 pub mod prost;
 pub mod proto;
 mod random;
+mod ready;
 mod retry;
 mod runtime;
 mod serve;
@@ -148,6 +156,8 @@ mod service;
 mod service_info;
 mod status;
 pub mod stdio;
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+pub mod testing;
 #[expect(unsafe_code, reason = "the host names a guest by its address")]
 pub mod turn;
 
@@ -174,10 +184,11 @@ pub use launch::Launch;
 pub use metadata::{Entries, Metadata};
 pub use method::Method;
 pub use random::Random;
+pub use ready::Ready;
 pub use retry::{Attempt, RetryPolicy, retry};
 pub use runtime::definition::Definition;
 pub use serve::{Incoming, Serve, Server};
-pub use service::{Export, Exports, Ready};
+pub use service::{Export, Exports};
 pub use service_info::{Descriptors, MethodInfo, Requirement, Service};
 pub use status::{ServiceError, Status};
 

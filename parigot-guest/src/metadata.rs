@@ -96,6 +96,19 @@ impl<'a> Entries<'a> {
         decode_base64(self.get(key)?)
     }
 
+    /// Returns the bytes of all values of a key that ends with `-bin`, in order; `None` for a value
+    /// that is not base64.
+    ///
+    /// ```
+    /// # fn example(metadata: &parigot_guest::Metadata) {
+    /// let signatures = metadata.headers().get_all_bin("signature-bin");
+    /// let valid: Vec<Vec<u8>> = signatures.flatten().collect();
+    /// # }
+    /// ```
+    pub fn get_all_bin(self, key: &str) -> impl Iterator<Item = Option<Vec<u8>>> {
+        self.get_all(key).map(decode_base64)
+    }
+
     /// Returns an iterator over the entries.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         Pairs::new(self.bytes).map_while(Result::ok)

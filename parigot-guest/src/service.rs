@@ -11,54 +11,11 @@ use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::{Cause, Code, Frame};
 
 use crate::context::Context;
-use crate::error::NotReady;
+use crate::creation::Create;
 use crate::runtime::definition::Definition;
 use crate::runtime::guest::{Guest, Role};
 use crate::serve::{Incoming, Server};
 use crate::service_info::{Requirement, Service};
-
-/// Creates the value that implements a guest's services, once, just after the launch and before the
-/// first call.
-///
-/// Types with a `Default` implement this trait. Implement it for any other type:
-///
-/// ```
-/// # use parigot_guest::{Channel, Context, LocateError, NotReady, Ready, Service};
-/// # static SERVICE: Service = Service::named("greeting.v1.Greeting");
-/// # struct GreetingClient(Channel);
-/// # impl GreetingClient {
-/// #     fn locate(cx: &Context) -> Result<Self, LocateError> {
-/// #         Channel::locate(cx, &SERVICE).map(GreetingClient)
-/// #     }
-/// # }
-/// struct Kitchen {
-///     greeting: GreetingClient,
-/// }
-///
-/// impl Ready for Kitchen {
-///     async fn ready(cx: &Context) -> Result<Self, NotReady> {
-///         Ok(Kitchen { greeting: GreetingClient::locate(cx)? })
-///     }
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` implements neither `Default` nor `Ready`",
-    note = "derive `Default` for it, or implement `parigot_guest::Ready`"
-)]
-pub trait Ready: Sized + 'static {
-    /// Creates the value. Every service that the guest requires is ready and can be called.
-    ///
-    /// # Errors
-    ///
-    /// The reason why the services cannot be served. The host counts the launch as failed.
-    fn ready(cx: &Context) -> impl Future<Output = Result<Self, NotReady>>;
-}
-
-impl<S: Default + 'static> Ready for S {
-    async fn ready(_: &Context) -> Result<Self, NotReady> {
-        Ok(S::default())
-    }
-}
 
 /// One of the services that an `S` implements.
 pub struct Export<S> {
@@ -84,32 +41,38 @@ pub trait Exports<S: 'static> {
 }
 
 impl Definition {
-    /// Defines a guest that exports services, all of them implemented by `S`.
-    pub fn service<S: Ready, E: Exports<S> + 'static>(requires: &'static [Requirement]) -> Self {
+    /// Defines a guest that exports services, all of them implemented by `S`. The type of the last
+    /// argument decides how the value is created.
+    pub fn service<S, E, Way>(requires: &'static [Requirement], _: Way) -> Self
+    where
+        S: Create<Way>,
+        E: Exports<S> + 'static,
+        Way: 'static,
+    {
         Definition {
             requires,
-            role: Box::new(ServiceRole::<S, E>::new()),
+            role: Box::new(ServiceRole::<S, E, Way>::new()),
         }
     }
 }
 
 /// Role of a guest that exports services.
-struct ServiceRole<S: 'static, E> {
+struct ServiceRole<S: 'static, E, Way> {
     /// `None` until the service is ready.
     service: Rc<RefCell<Option<Rc<S>>>>,
-    exports: PhantomData<E>,
+    types: PhantomData<(E, Way)>,
 }
 
-impl<S: Ready, E: Exports<S>> ServiceRole<S, E> {
+impl<S: Create<Way>, E: Exports<S>, Way> ServiceRole<S, E, Way> {
     fn new() -> Self {
         ServiceRole {
             service: Rc::default(),
-            exports: PhantomData,
+            types: PhantomData,
         }
     }
 }
 
-impl<S: Ready, E: Exports<S>> Role for ServiceRole<S, E> {
+impl<S: Create<Way>, E: Exports<S>, Way> Role for ServiceRole<S, E, Way> {
     fn exports(&self) -> Vec<&'static Service> {
         E::ALL.iter().map(|export| export.service).collect()
     }
@@ -122,7 +85,7 @@ impl<S: Ready, E: Exports<S>> Role for ServiceRole<S, E> {
         let place = Rc::clone(&self.service);
         let cx = Context::new(Rc::clone(guest));
         cx.clone().spawn(async move {
-            match S::ready(&cx).await {
+            match S::create(&cx).await {
                 Ok(service) => {
                     place.replace(Some(Rc::new(service)));
                     cx.guest.io.confirm_launch();

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use crate::cli::Check;
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
-use crate::log::{Format, Style};
+use crate::log::{self, Format, Style};
 use crate::names::{HOST, numbered, requirement_title, role_name};
-use crate::report::{self, Problem};
+use crate::report::{self, Problem, Problems};
 
 /// Checks a deployment and prints the result.
 pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
         Err(error) => {
-            let problems = Problem::all_of_file(&error);
+            let problems = Problems::of_file(&error);
             conclude(check, &CheckReport::default(), &[], &problems)
         }
         Ok(deployment) => {
@@ -28,47 +28,41 @@ pub(crate) fn check(check: &Check) -> ExitCode {
                 &deployment,
                 &settings(&check.compiling, check.format == Format::Text),
             );
-            let problems = report.problems.iter();
-            let problems: Vec<_> = problems
-                .map(|problem| Problem::of_guest(problem, &deployment))
-                .collect();
+            let problems = Problems::of_guests(&report.problems, &deployment);
             conclude(check, &report, &deployment.processes, &problems)
         }
     }
 }
 
 fn conclude(
-    Check { file, format, .. }: &Check,
+    check: &Check,
     report: &CheckReport,
     processes: &[Process],
-    problems: &[Problem<'_>],
+    problems: &Problems<'_>,
 ) -> ExitCode {
-    let status = if problems.is_empty() {
+    let fits = problems.shown.is_empty() && (report.warnings.is_empty() || !check.strict);
+    let status = if fits {
         ExitCode::SUCCESS
     } else {
         REFUSED.into()
     };
-    let guests = &report.guests;
-    match format {
-        Format::Json => {
-            let object = object(report, processes, problems);
-            report::print(&format!("{object}\n"), status)
-        }
-        Format::Text if problems.is_empty() => {
-            let warnings = report
-                .warnings
-                .iter()
-                .map(|warning| format!("warning: {warning}\n"));
-            let text = summary(file, guests) + &bindings(guests) + &crossings(guests, processes);
-            report::print(&(text + &warnings.collect::<String>()), status)
-        }
-        Format::Text => {
-            for problem in problems {
-                problem.print(&Style::TEXT);
-            }
-            status
-        }
+    if check.format == Format::Json {
+        let object = object(report, fits, processes, problems);
+        return report::print(&format!("{object}\n"), status);
     }
+    problems.print(&Style::TEXT);
+    for warning in &report.warnings {
+        log::STDERR.lines(&format!(
+            "warning: {}\n",
+            log::escaped(&warning.to_string())
+        ));
+    }
+    if !fits {
+        return status;
+    }
+    let guests = &report.guests;
+    let text = summary(&check.file, guests) + &bindings(guests) + &crossings(guests, processes);
+    report::print(&text, status)
 }
 
 /// Returns the order of the launch, a line per step.
@@ -132,13 +126,9 @@ fn crossings(guests: &[GuestReport], processes: &[Process]) -> String {
             service, exporters, ..
         } in &guest.requires
         {
-            let homes: BTreeSet<_> = exporters
-                .iter()
-                .map(|exporter| process_of(exporter))
-                .collect();
-            // An exporter in the same process is used, and no other process is asked.
-            for to in homes.iter().filter(|_| !homes.contains(&from)) {
-                crossings.entry((from, *to)).or_default().insert(service);
+            let homes = exporters.iter().map(|exporter| process_of(exporter));
+            for to in homes.filter(|to| *to != from) {
+                crossings.entry((from, to)).or_default().insert(service);
             }
         }
     }
@@ -161,17 +151,25 @@ fn crossings(guests: &[GuestReport], processes: &[Process]) -> String {
     }
 }
 
-fn object(report: &CheckReport, processes: &[Process], problems: &[Problem<'_>]) -> Value {
+fn object(
+    report: &CheckReport,
+    fits: bool,
+    processes: &[Process],
+    problems: &Problems<'_>,
+) -> Value {
     let guests: Vec<_> = report
         .guests
         .iter()
         .map(|guest| guest_object(guest, processes))
         .collect();
     let mut object = json!({
-        "fits": problems.is_empty(),
+        "fits": fits,
         "guests": guests,
-        "problems": problems.iter().map(Problem::object).collect::<Vec<_>>(),
+        "problems": problems.shown.iter().map(Problem::object).collect::<Vec<_>>(),
     });
+    if problems.has_more {
+        object["more_problems"] = true.into();
+    }
     if !report.warnings.is_empty() {
         let warning_object =
             |Warning { guest, text }: &Warning| json!({ "guest": guest, "message": text });
@@ -243,6 +241,7 @@ mod tests {
         let expected = "app.toml: its guest fits, launched in this order:\n   1  b\n";
         assert_eq!(summary(Path::new("app.toml"), &guests[1..2]), expected);
     }
+
     #[test]
     fn bindings_have_a_line_each() {
         let requirement = |binding: &str, exporter: &str| Requirement {

@@ -121,6 +121,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: log::Format,
 
+    /// Refuse a deployment with warnings as well.
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     #[command(flatten)]
     pub(crate) compiling: Compiling,
 }

@@ -74,9 +74,9 @@ processes with programs; if a process without programs fails, all processes are 
 /// Statuses of `parigot check`.
 pub(crate) const OF_CHECK: &str = "\
 Exit status:
-    0  the deployment can start
+    0  the deployment can start, with warnings or without
     2  the command line is wrong
-    3  the deployment cannot start, for the reported reasons";
+    3  the deployment cannot start, for the reported reasons, or has warnings with --strict";
 
 /// Statuses of `parigot graph`.
 pub(crate) const OF_GRAPH: &str = "\

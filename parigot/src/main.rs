@@ -18,6 +18,7 @@ mod attributes;
 mod boilerplateid;
 mod check;
 mod cli;
+mod drawing;
 mod exit_status;
 mod generate;
 mod graph;

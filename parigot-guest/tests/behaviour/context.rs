@@ -59,7 +59,7 @@ impl Greeting for Greeter {
 
 #[test]
 fn a_handler_sees_its_call() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 0), call_by(2, 0, 4_000)]),
         [

@@ -32,7 +32,7 @@ impl Greeting for Relay {
 
 #[test]
 fn a_nested_call_has_the_earlier_deadline() {
-    let mut guest = Guest::serving::<Relay>();
+    let mut guest = Guest::serving::<Relay, _>();
     guest.now_ns = 1_000_000;
     assert_eq!(guest.turn([call(1, 0)]), ["call a: 70.0 tongue 0 for 1"]);
     assert_eq!(
@@ -55,7 +55,7 @@ fn a_nested_call_has_the_earlier_deadline() {
 
 #[test]
 fn each_of_two_handlers_has_its_own_deadline() {
-    let mut guest = Guest::serving::<Relay>();
+    let mut guest = Guest::serving::<Relay, _>();
     assert_eq!(
         guest.turn([call_by(1, 0, 7_000), call_by(2, 0, 8_000), call(3, 0)]),
         [
@@ -92,7 +92,7 @@ impl Greeting for Spawner {
 
 #[test]
 fn a_spawned_task_belongs_to_the_call_of_its_context() {
-    let mut guest = Guest::serving::<Spawner>();
+    let mut guest = Guest::serving::<Spawner, _>();
     assert_eq!(
         guest.turn([call_by(1, 0, 9_000)]),
         [
@@ -128,7 +128,7 @@ impl Greeting for Parrot {
 fn a_call_after_its_deadline_does_not_start() {
     const LATE: &str =
         "reply 1: DEADLINE_EXCEEDED (expired): the deadline passed before the call began";
-    let mut guest = Guest::serving::<Parrot>();
+    let mut guest = Guest::serving::<Parrot, _>();
     guest.now_ns = 5_000;
     assert_eq!(guest.turn([call_by(1, 0, 5_000)]), [LATE]);
     assert_eq!(guest.turn([call_by(2, 0, 5_001)]), ["reply 2: OK 0"]);
@@ -136,7 +136,7 @@ fn a_call_after_its_deadline_does_not_start() {
 
 #[test]
 fn a_queued_call_does_not_start_after_its_deadline() {
-    let mut guest = Guest::serving::<Parrot>();
+    let mut guest = Guest::serving::<Parrot, _>();
     guest.max_polls = 1;
     assert_eq!(
         guest

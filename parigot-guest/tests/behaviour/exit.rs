@@ -132,7 +132,7 @@ impl Greeting for Relay {
 
 #[test]
 fn a_stopped_service_finishes_its_calls() {
-    let mut guest = Guest::serving::<Relay>();
+    let mut guest = Guest::serving::<Relay, _>();
     assert_eq!(
         guest.turn([call(1, 1), call(2, 2)]),
         ["call a: 70.0 tongue 1 for 1", "call b: 70.0 tongue 2 for 2"]
@@ -150,8 +150,8 @@ fn a_stopped_service_finishes_its_calls() {
 
 #[test]
 fn a_stopped_service_without_calls_exits_at_once() {
-    assert_eq!(Guest::serving::<Relay>().turn([stop()]), ["exit 0"]);
-    let mut unready = Guest::service::<Relay>();
+    assert_eq!(Guest::serving::<Relay, _>().turn([stop()]), ["exit 0"]);
+    let mut unready = Guest::service::<Relay, _>();
     unready.start();
     assert_eq!(unready.turn([stop()]), ["exit 0"]);
 }
@@ -187,7 +187,7 @@ fn closing_drops_service_and_handlers_with_contexts() {
         }
     }
 
-    let mut guest = Guest::serving::<Counted>();
+    let mut guest = Guest::serving::<Counted, _>();
     assert!(guest.turn([call(1, 0), call(2, 0)]).is_empty());
     drop(guest);
     assert_eq!(DROPS.load(Ordering::Relaxed), 3);
@@ -195,7 +195,7 @@ fn closing_drops_service_and_handlers_with_contexts() {
 
 #[test]
 fn a_handler_may_exit() {
-    let mut guest = Guest::serving::<Relay>();
+    let mut guest = Guest::serving::<Relay, _>();
     assert_eq!(guest.turn([call(1, 9)]), ["exit 9"]);
 }
 
@@ -297,7 +297,7 @@ impl Greeting for Polite {
 
 #[test]
 fn exit_hooks_run_after_a_stopped_service_s_calls() {
-    let mut guest = Guest::serving::<Polite>();
+    let mut guest = Guest::serving::<Polite, _>();
     assert_eq!(
         guest.turn([call(1, 1), stop()]),
         ["call a: 70.0 tongue 1 for 1"]
@@ -317,7 +317,7 @@ fn exit_hooks_run_after_a_stopped_service_s_calls() {
 
 #[test]
 fn a_handler_cancelled_during_the_exit_is_dropped() {
-    let mut guest = Guest::serving::<Polite>();
+    let mut guest = Guest::serving::<Polite, _>();
     assert_eq!(guest.turn([call(1, 1)]), ["call a: 70.0 tongue 1 for 1"]);
     assert_eq!(
         guest.turn([call(2, 9)]),
@@ -365,7 +365,7 @@ fn ready_may_exit() {
         }
     }
 
-    let mut guest = Guest::service::<Hasty>();
+    let mut guest = Guest::service::<Hasty, _>();
     guest.start();
     assert_eq!(guest.turn([launched(&[70])]), ["exit 6"]);
 }

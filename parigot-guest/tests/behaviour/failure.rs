@@ -43,7 +43,7 @@ impl Greeting for Greeter {
 
 #[test]
 fn a_handler_fails_with_error_status_message_and_details() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let trace = guest.turn((0..7).map(|tongue| call(tongue as u64 + 1, tongue)));
     assert_eq!(
         trace,
@@ -61,7 +61,7 @@ fn a_handler_fails_with_error_status_message_and_details() {
 
 #[test]
 fn the_error_of_a_nested_call_becomes_a_status() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     guest.turn([call(1, 7), call(2, 7)]);
     assert_eq!(
         guest.turn([guest.reply_error('a', 1)]),

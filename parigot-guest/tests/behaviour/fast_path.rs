@@ -70,7 +70,7 @@ fn check_turn(guests: &mut [Guest; 2], frames: &dyn Fn(&Guest) -> Vec<Inbound>) 
 fn a_call_has_the_same_effect_on_both_paths() {
     for first in 0..=6 {
         for second in 0..=6 {
-            let mut guests = [(); 2].map(|()| Guest::serving::<Worker>());
+            let mut guests = [(); 2].map(|()| Guest::serving::<Worker, _>());
             check_turn(&mut guests, &|_| vec![call(1, first)]);
             check_turn(&mut guests, &|_| vec![call(2, second), call(3, first)]);
             check_turn(&mut guests, &|_| vec![cancel(2), call_by(4, first, 1)]);
@@ -83,7 +83,7 @@ fn a_call_has_the_same_effect_on_both_paths() {
 #[test]
 fn a_call_has_the_same_effect_at_the_limit_of_polls() {
     for max_polls in 0..=2 {
-        let mut guests = [(); 2].map(|()| Guest::serving::<Worker>());
+        let mut guests = [(); 2].map(|()| Guest::serving::<Worker, _>());
         for guest in &mut guests {
             guest.max_polls = max_polls;
         }
@@ -101,7 +101,7 @@ fn a_reply_has_the_same_effect_on_both_paths() {
         |guest| guest.reply_failure('a', Code::Unavailable, Cause::Unreachable, "gone"),
     ];
     for reply in replies {
-        let mut guests = [(); 2].map(|()| Guest::serving::<Worker>());
+        let mut guests = [(); 2].map(|()| Guest::serving::<Worker, _>());
         check_turn(&mut guests, &|_| vec![call(1, 3), call(2, 3)]);
         check_turn(&mut guests, &|guest| vec![reply(guest)]);
         check_turn(&mut guests, &|guest| vec![reply(guest), stop()]);

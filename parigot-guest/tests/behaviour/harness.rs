@@ -14,7 +14,7 @@ use parigot_abi::{
 };
 use parigot_guest::prost::Message;
 use parigot_guest::{
-    Client, Context, Definition, Error, Exit, Export, Exports, Ready, Requirement, turn,
+    Client, Context, Definition, Error, Exit, Export, Exports, Requirement, creation::Create, turn,
 };
 
 use crate::greeting::{
@@ -39,7 +39,7 @@ pub(crate) struct Guest {
 /// Exports of a guest with `Greeting` as its only service.
 struct GreetingAlone;
 
-impl<S: Ready + Greeting> Exports<S> for GreetingAlone {
+impl<S: Greeting + 'static> Exports<S> for GreetingAlone {
     const ALL: &'static [Export<S>] = &[Export::new::<GreetingServer<S>>()];
 }
 
@@ -57,14 +57,17 @@ impl Guest {
     }
 
     /// Opens a guest that exports `S` as `Greeting`, without a first turn.
-    pub(crate) fn service<S: Ready + Greeting>() -> Self {
+    pub(crate) fn service<S: Create<Way> + Greeting, Way: Default + 'static>() -> Self {
         const REQUIRES: &[Requirement] = &[Requirement::new(<GreetingClient as Client>::SERVICE)];
-        Guest::open(Definition::service::<S, GreetingAlone>(REQUIRES))
+        Guest::open(Definition::service::<S, GreetingAlone, _>(
+            REQUIRES,
+            Way::default(),
+        ))
     }
 
     /// Opens a service and runs it until it is ready for calls.
-    pub(crate) fn serving<S: Ready + Greeting>() -> Self {
-        let mut guest = Guest::service::<S>();
+    pub(crate) fn serving<S: Create<Way> + Greeting, Way: Default + 'static>() -> Self {
+        let mut guest = Guest::service::<S, Way>();
         guest.start();
         assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK"]);
         guest

@@ -85,7 +85,7 @@ fn after(guest: &mut Guest, time: Duration) -> Vec<String> {
 
 #[test]
 fn a_job_outlives_its_call_and_keeps_its_result() {
-    let mut guest = Guest::serving::<Kitchen>();
+    let mut guest = Guest::serving::<Kitchen, _>();
     let deadline_ns = guest.now_ns + 1;
     assert_eq!(guest.turn([call(1, 1)]), ["reply 1: OK Unknown"]);
     // The job inherits no deadline, and starts after the reply.
@@ -124,7 +124,7 @@ fn a_job_outlives_its_call_and_keeps_its_result() {
 
 #[test]
 fn the_number_of_jobs_is_limited() {
-    let mut guest = Guest::serving::<Kitchen>();
+    let mut guest = Guest::serving::<Kitchen, _>();
     assert_eq!(
         guest.turn([call(1, 0), call(2, 4)])[..2],
         ["reply 1: OK ordered", "reply 2: OK ordered"]
@@ -140,7 +140,7 @@ fn the_number_of_jobs_is_limited() {
 
 #[test]
 fn cancelling_a_job_cancels_its_calls() {
-    let mut guest = Guest::serving::<Kitchen>();
+    let mut guest = Guest::serving::<Kitchen, _>();
     guest.turn([call(1, 0)]);
     assert_eq!(guest.turn([call(2, 3)]), ["cancel a", "reply 2: OK true"]);
     assert_eq!(
@@ -159,7 +159,7 @@ fn cancelling_a_job_cancels_its_calls() {
 
 #[test]
 fn wait_returns_at_the_end_or_at_the_limit() {
-    let mut guest = Guest::serving::<Kitchen>();
+    let mut guest = Guest::serving::<Kitchen, _>();
     guest.turn([call(1, 0)]);
     assert!(guest.turn([call(2, 2)]).is_empty());
     assert_eq!(
@@ -182,7 +182,7 @@ fn wait_returns_at_the_end_or_at_the_limit() {
 
 #[test]
 fn a_stopped_service_does_not_wait_for_jobs() {
-    let mut guest = Guest::serving::<Kitchen>();
+    let mut guest = Guest::serving::<Kitchen, _>();
     guest.turn([call(1, 4)]);
     assert_eq!(guest.turn([stop()]), ["exit 0"]);
 }

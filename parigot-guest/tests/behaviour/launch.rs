@@ -26,9 +26,52 @@ impl Greeting for Greeter {
     }
 }
 
+/// A service with both `Default` and `Ready`.
+mod prepared {
+    use super::*;
+
+    #[derive(Default)]
+    struct Prepared {
+        greeting: String,
+        calls: std::cell::Cell<u32>,
+    }
+
+    impl Ready for Prepared {
+        async fn ready(cx: &Context) -> Result<Self, NotReady> {
+            Ok(Prepared {
+                greeting: cx.env("GREETING").unwrap_or_default().into(),
+                ..Prepared::default()
+            })
+        }
+    }
+
+    impl Greeting for Prepared {
+        async fn fetch_greeting(
+            &self,
+            _: &Context,
+            _: FetchGreetingRequest,
+        ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
+            self.calls.set(self.calls.get() + 1);
+            Ok(FetchGreetingResponse {
+                greeting: format!("{} {}", self.greeting, self.calls.get()),
+            })
+        }
+    }
+
+    parigot_guest::service!(Prepared, exports(GreetingServer));
+}
+
+#[test]
+fn ready_creates_a_service_that_also_has_a_default() {
+    let mut guest = Guest::open(prepared::GUEST());
+    guest.start();
+    assert_eq!(guest.turn([launched(&[])]), ["reply 0: OK"]);
+    assert_eq!(guest.turn([call(1, 0)]), ["reply 1: OK loud 1"]);
+}
+
 #[test]
 fn a_service_sends_its_manifest_launches_and_serves() {
-    let mut guest = Guest::service::<Greeter>();
+    let mut guest = Guest::service::<Greeter, _>();
     let service = "greeting.v1.Greeting(FetchGreeting)#7";
     let manifest = format!("manifest: exports {service}; requires {service}");
     assert_eq!(guest.turn([start(1 << 20)]), [manifest.as_str(), "launch"]);
@@ -38,7 +81,7 @@ fn a_service_sends_its_manifest_launches_and_serves() {
 
 #[test]
 fn a_manifest_has_descriptors_on_request() {
-    let mut guest = Guest::service::<Greeter>();
+    let mut guest = Guest::service::<Greeter, _>();
     let service = "greeting.v1.Greeting(FetchGreeting)#7";
     // Exported and required, but the descriptors are sent once.
     let manifest =
@@ -114,7 +157,7 @@ impl Greeting for Kitchen {
 
 #[test]
 fn a_service_confirms_the_launch_after_ready() {
-    let mut guest = Guest::service::<Kitchen>();
+    let mut guest = Guest::service::<Kitchen, _>();
     assert_eq!(guest.start(), ["launch"]);
     assert_eq!(guest.turn([launched(&[70])]), ["call a: 70.0 tongue 1"]);
     assert_eq!(
@@ -127,7 +170,7 @@ fn a_service_confirms_the_launch_after_ready() {
 
 #[test]
 fn a_failed_ready_reports_its_reason() {
-    let mut guest = Guest::service::<Kitchen>();
+    let mut guest = Guest::service::<Kitchen, _>();
     guest.start();
     guest.turn([launched(&[70])]);
     assert_eq!(

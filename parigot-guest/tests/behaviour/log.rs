@@ -58,7 +58,7 @@ fn a_line_names_the_call_of_its_context_or_task() {
             Ok(FetchGreetingResponse::default())
         }
     }
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 0)]),
         [

@@ -66,7 +66,7 @@ impl Greeting for Greeter {
 
 #[test]
 fn a_response_carries_headers_and_trailers() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(guest.turn([call(1, 0)]), ["reply 1: OK; cost=1"]);
     assert_eq!(
         guest.turn([call(2, 1)]),
@@ -79,7 +79,7 @@ fn a_response_carries_headers_and_trailers() {
 
 #[test]
 fn a_failure_carries_headers_and_trailers() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 2), call(2, 3)]),
         [
@@ -93,7 +93,7 @@ fn a_failure_carries_headers_and_trailers() {
 
 #[test]
 fn a_reserved_key_is_dropped_and_logged() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 4)]),
         [
@@ -108,7 +108,7 @@ fn a_reserved_key_is_dropped_and_logged() {
 
 #[test]
 fn metadata_waits_for_the_end_of_its_handler() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 5), call(2, 0)]),
         ["call a: 70.0 tongue 5 for 1", "reply 2: OK; cost=1"]
@@ -130,7 +130,7 @@ fn metadata_waits_for_the_end_of_its_handler() {
 
 #[test]
 fn metadata_after_the_reply_is_dropped() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(guest.turn([call(1, 6)]), ["reply 1: OK; cost=6"]);
     assert!(guest.turn([]).is_empty());
     // Also on the path through the queue.
@@ -282,7 +282,7 @@ fn a_dynamic_caller_reads_metadata_and_details() {
 
 #[test]
 fn headers_of_an_unknown_call_are_ignored() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert!(guest.turn([open(7), open(0)]).is_empty());
     assert_eq!(guest.turn([call(1, 0)]), ["reply 1: OK; cost=1"]);
 }

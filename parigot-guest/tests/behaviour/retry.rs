@@ -192,7 +192,7 @@ impl Greeting for Repeater {
 
 #[test]
 fn no_attempt_begins_after_the_deadline_of_the_inbound_call() {
-    let mut guest = Guest::serving::<Repeater>();
+    let mut guest = Guest::serving::<Repeater, _>();
     // The first pause takes at least 25 ms.
     guest.turn([call_by(1, 1, guest.now_ns + 20 * MS)]);
     let failure = guest.reply_failure('a', Code::Unavailable, Cause::Overloaded, "full");

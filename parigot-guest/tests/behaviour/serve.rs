@@ -1,6 +1,7 @@
 //! Inbound calls.
 
 use parigot_abi::{Code, Header, Kind};
+use parigot_guest::creation::ByDefault;
 use parigot_guest::prost::Message;
 use parigot_guest::{
     Context, Definition, Descriptors, Export, Exports, Failure, MethodInfo, Serve, Server, Service,
@@ -39,7 +40,7 @@ impl Greeting for Greeter {
 
 #[test]
 fn a_handler_answers_once_with_response_or_error() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 4), call(2, 1)]),
         ["reply 1: OK oooo", "reply 2: error 1"]
@@ -49,7 +50,7 @@ fn a_handler_answers_once_with_response_or_error() {
 
 #[test]
 fn handlers_run_side_by_side() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 2), call(2, 2)]),
         ["call a: 70.0 tongue 3 for 1", "call b: 70.0 tongue 3 for 2"]
@@ -61,7 +62,7 @@ fn handlers_run_side_by_side() {
 
 #[test]
 fn error_number_0_fails_as_internal() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 0)]),
         ["reply 1: INTERNAL (answered): returned error number 0"]
@@ -70,7 +71,7 @@ fn error_number_0_fails_as_internal() {
 
 #[test]
 fn an_undecodable_request_is_refused() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let trace = guest.turn([call_frame(
         Header {
             number: 1,
@@ -88,7 +89,7 @@ fn an_undecodable_request_is_refused() {
 
 #[test]
 fn an_unknown_method_or_service_is_unimplemented() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let method = Header {
         number: 1,
         method: 9,
@@ -110,7 +111,7 @@ fn an_unknown_method_or_service_is_unimplemented() {
 
 #[test]
 fn a_too_large_response_becomes_a_failure() {
-    let mut guest = Guest::service::<Greeter>();
+    let mut guest = Guest::service::<Greeter, _>();
     guest.message_bytes_max = 100;
     guest.start();
     guest.turn([launched(&[70])]);
@@ -126,7 +127,7 @@ fn a_too_large_response_becomes_a_failure() {
 
 #[test]
 fn a_cancelled_handler_is_dropped_and_answered() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(guest.turn([call(1, 2)]), ["call a: 70.0 tongue 3 for 1"]);
     // The handler's nested call is cancelled with it.
     assert_eq!(
@@ -141,7 +142,7 @@ fn a_cancelled_handler_is_dropped_and_answered() {
 
 #[test]
 fn a_handler_cancelled_before_its_start_never_runs() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(
         guest.turn([call(1, 2), cancel(1)]),
         ["reply 1: CANCELLED (cancelled): the caller cancelled the call"]
@@ -151,7 +152,7 @@ fn a_handler_cancelled_before_its_start_never_runs() {
 
 #[test]
 fn a_cancel_that_crosses_the_reply_is_ignored() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     assert_eq!(guest.turn([call(1, 3)]), ["reply 1: OK ooo"]);
     assert!(guest.turn([cancel(1)]).is_empty());
 }
@@ -206,7 +207,7 @@ fn a_service_without_error_enum_fails_with_a_status() {
     impl Exports<Plain> for GetAlone {
         const ALL: &'static [Export<Plain>] = &[Export::new::<Get>()];
     }
-    let mut guest = Guest::open(Definition::service::<Plain, GetAlone>(&[]));
+    let mut guest = Guest::open(Definition::service::<Plain, GetAlone, _>(&[], ByDefault));
     assert_eq!(guest.start(), ["launch"]);
     assert_eq!(guest.turn([launched(&[])]), ["reply 0: OK"]);
     assert_eq!(
@@ -221,7 +222,7 @@ fn a_service_without_error_enum_fails_with_a_status() {
 
 #[test]
 fn a_request_is_decoded_at_any_place_in_the_inbox() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let payload = FetchGreetingRequest { tongue: 5 }.encode_to_vec();
     let header = |number| Header {
         number,

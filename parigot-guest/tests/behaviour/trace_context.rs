@@ -52,7 +52,7 @@ impl Greeting for Relay {
 
 #[test]
 fn a_nested_call_inherits_or_replaces_the_trace() {
-    let mut guest = Guest::serving::<Relay>();
+    let mut guest = Guest::serving::<Relay, _>();
     assert_eq!(
         guest.turn([traced(1, 0)]),
         ["call a: 70.0 tongue 0 for 1, traceparent=p, tracestate=s"]
@@ -69,7 +69,7 @@ fn a_nested_call_inherits_or_replaces_the_trace() {
 
 #[test]
 fn each_of_two_handlers_has_its_own_trace() {
-    let mut guest = Guest::serving::<Relay>();
+    let mut guest = Guest::serving::<Relay, _>();
     assert_eq!(
         guest.turn([call(1, 0), traced(2, 0), call(3, 0)]),
         [
@@ -82,7 +82,7 @@ fn each_of_two_handlers_has_its_own_trace() {
 
 #[test]
 fn a_spawned_task_inherits_the_trace_of_its_context() {
-    let mut guest = Guest::serving::<Spawner>();
+    let mut guest = Guest::serving::<Spawner, _>();
     let sent = guest.turn([traced(1, 0)]);
     let calls: Vec<_> = sent
         .iter()

@@ -120,7 +120,7 @@ fn a_failure_waits_for_a_turn_that_polls() {
 
 /// Makes a valid inbox invalid, and compares the panic text that the guest leaves.
 fn check_malformed(spoil: impl FnOnce(&mut Vec<u8>), expected: &str) {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let mut inbox = Prologue {
         monotonic_ns: 2_000,
         wall_ns: 0,
@@ -171,7 +171,7 @@ fn a_malformed_inbox_is_reported() {
 
 #[test]
 fn an_inbox_without_a_start_is_malformed() {
-    let mut guest = Guest::service::<Greeter>();
+    let mut guest = Guest::service::<Greeter, _>();
     assert_eq!(guest.turn_status([launched(&[70])]), TURN_MALFORMED_INBOX);
     assert_eq!(
         guest.panic_text(),
@@ -181,7 +181,7 @@ fn an_inbox_without_a_start_is_malformed() {
 
 #[test]
 fn frames_of_unknown_kind_are_skipped() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let newer = frame(
         Header {
             kind: 999,
@@ -215,7 +215,7 @@ impl Greeting for Greeter {
 #[cfg(feature = "std")]
 #[test]
 fn a_panic_leaves_its_text_frames_and_call() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let status = catch_unwind(AssertUnwindSafe(|| {
         guest.turn_status([call(1, 0), call(2, 13)])
     }));
@@ -240,7 +240,7 @@ fn a_panic_leaves_its_text_frames_and_call() {
 #[cfg(feature = "std")]
 #[test]
 fn a_panic_elsewhere_leaves_no_text() {
-    let guest = Guest::serving::<Greeter>();
+    let guest = Guest::serving::<Greeter, _>();
     assert!(catch_unwind(|| panic!("not the guest's")).is_err());
     assert_eq!(guest.panic_text(), "");
 }
@@ -259,7 +259,7 @@ fn the_control_block_shows_the_call_of_the_task() {
             panic!("look")
         }
     }
-    let mut guest = Guest::serving::<Shows>();
+    let mut guest = Guest::serving::<Shows, _>();
     assert_eq!(guest.view().progress_call, u64::MAX);
     assert!(catch_unwind(AssertUnwindSafe(|| guest.turn([call(5, 0)]))).is_err());
     let view = guest.view();
@@ -275,7 +275,7 @@ fn the_control_block_shows_the_call_of_the_task() {
 
 #[test]
 fn a_grown_inbox_is_announced() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     let before = guest.view().inbox_capacity;
     let many: Vec<_> = (1..=1_000).map(|number| call(number, 0)).collect();
     assert_eq!(guest.turn(many).len(), 1_000);
@@ -285,7 +285,7 @@ fn a_grown_inbox_is_announced() {
 
 #[test]
 fn the_control_block_shows_which_calls_have_begun() {
-    let mut guest = Guest::serving::<Greeter>();
+    let mut guest = Guest::serving::<Greeter, _>();
     guest.max_polls = 2;
     let handed_over = 1 << 63;
     assert_eq!(guest.view().begun, [0, 0]);
@@ -302,7 +302,7 @@ fn the_control_block_shows_which_calls_have_begun() {
 #[test]
 fn frames_of_streams_are_malformed() {
     for kind in [Kind::Item, Kind::Credit, Kind::End] {
-        let mut guest = Guest::serving::<Greeter>();
+        let mut guest = Guest::serving::<Greeter, _>();
         let header = Header {
             flags: flags::TO_CALLEE,
             ..Header::new(kind)

@@ -8,6 +8,7 @@ use crate::compile::code_cache::Cache;
 use crate::compile::timeout;
 use crate::descriptors::section;
 use crate::error::{GoBuildError, ModuleError};
+use crate::guest::stack_pointer;
 use crate::guest::wasi::go_module;
 use crate::guest::wasi::imports::{IMPORTS, MODULE};
 use crate::guest::wasm::GuestModule;
@@ -89,6 +90,8 @@ impl Compiler {
             Some(module) => module,
             None => {
                 compiling();
+                let mut bytes = bytes.to_vec();
+                stack_pointer::expose(&mut bytes);
                 let module = timeout::compile(&self.engine, bytes, self.time_max)?;
                 if let Some(entry) = entry {
                     entry.store(&module);

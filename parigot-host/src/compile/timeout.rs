@@ -24,7 +24,7 @@ const STACK_BYTES: usize = 16 << 20;
 /// If the module is invalid, if the compiler panics, or if the time is over.
 pub(crate) fn compile(
     engine: &Engine,
-    bytes: &[u8],
+    bytes: Vec<u8>,
     time_max: Duration,
 ) -> Result<Module, ModuleError> {
     let threads = available_parallelism().map_or(1, usize::from);
@@ -39,7 +39,6 @@ pub(crate) fn compile(
         .expect("the threads must start");
     let (sender, module) = channel();
     let engine = engine.clone();
-    let bytes = bytes.to_vec();
     // The receiver is gone if the time is over; the result is then dropped.
     pool.spawn(move || _ = sender.send(Module::from_binary(&engine, &bytes)));
     match module.recv_timeout(time_max) {

@@ -107,6 +107,12 @@ fn defines(file: &FileDescriptorProto, service: &str) -> bool {
     })
 }
 
+/// Escapes names from descriptors. Names in protobuf are ASCII; other characters could forge text
+/// in messages.
+pub(crate) fn harmless(text: &str) -> String {
+    text.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests {
     use prost_types::{FileDescriptorSet, ServiceDescriptorProto};

@@ -58,6 +58,9 @@ pub(crate) enum GuestFault {
     /// The restarted instance can never be launched.
     #[error("requires a service of {exporter}, which has ended permanently")]
     Lost { exporter: String },
+    /// A proxy cannot find the processes of its service.
+    #[error("cannot find the processes that offer it: {reason}")]
+    Undiscoverable { reason: String },
     /// The instance has another manifest than the guest's other instances.
     #[error("exports or requires other services than the guest's other instances")]
     Differs,

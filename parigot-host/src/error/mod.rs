@@ -3,7 +3,8 @@
 //! | file | errors | read by |
 //! |---|---|---|
 //! | `config.rs` | deployment file, with position and next step | the user, before the start |
-//! | `start.rs` | modules, requirements, network | the user, before the start |
+//! | `start.rs` | guests, requirements, network | the user, before the start |
+//! | `module.rs` | a module cannot be run | the user, before the start |
 //! | `schema.rs` | a client's schema does not fit the exporter's | the user, before the start |
 //! | `secret.rs` | a secret cannot be read | the user, before the start |
 //! | `network.rs` | a process cannot join the others | the user, before the start |
@@ -13,6 +14,7 @@
 mod config;
 mod failure;
 mod fault;
+mod module;
 #[cfg(feature = "nats")]
 mod network;
 mod schema;
@@ -24,9 +26,9 @@ pub use config::{ConfigError, DeploymentError, UnknownProcess};
 pub(crate) use config::{ConfigErrorKind, ProcessesErrorKind};
 pub(crate) use failure::{Failure, Unavailable};
 pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget, after_colon};
+pub(crate) use module::{GoBuildError, ModuleError, TooLarge};
 #[cfg(feature = "nats")]
 pub use network::NetworkError;
 pub use schema::SchemaError;
 pub use secret::SecretError;
-pub(crate) use start::{GoBuildError, ModuleError, TooLarge};
 pub use start::{GraphError, StartError, StartProblem};

@@ -6,19 +6,50 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 
 use crate::error::SecretError;
+use crate::limits::Size;
 
 /// Error of a process that cannot connect to the other processes of its deployment.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// No server can be reached.
+    /// No connection with a server can be made.
     #[error("cannot connect to NATS server {}: {why}", servers.join(", "))]
-    #[diagnostic(help("start a server with `nats-server`, or correct `nats` in `[network]`"))]
+    #[diagnostic(help("{next_step}"))]
     Unreachable {
         /// Addresses of the servers, without secrets.
         servers: Vec<String>,
         /// Error of the last attempt.
         why: String,
+        /// Next step.
+        next_step: String,
+    },
+    /// The server accepts too small messages only.
+    #[error(
+        "NATS server {} accepts messages of at most {bytes_max} bytes, expected at least {}",
+        servers.join(", "),
+        Size(*bytes_min)
+    )]
+    #[diagnostic(help(
+        "raise `max_payload` in the configuration of nats-server; its default is 1MB"
+    ))]
+    SmallMessages {
+        /// Addresses of the servers, without secrets.
+        servers: Vec<String>,
+        /// Limit of the server in bytes.
+        bytes_max: usize,
+        /// Smallest accepted limit in bytes.
+        bytes_min: usize,
+    },
+    /// The user of this process lacks a permission that each process needs.
+    #[error("NATS server {} denies a permission: {denied}", servers.join(", "))]
+    #[diagnostic(help("{next_step}"))]
+    Forbidden {
+        /// Addresses of the servers, without secrets.
+        servers: Vec<String>,
+        /// Denied action, with its subject.
+        denied: String,
+        /// Permission to add.
+        next_step: String,
     },
     /// A server rejected the credentials.
     #[error("NATS server {} rejected the credentials", servers.join(", "))]
@@ -59,10 +90,30 @@ pub enum NetworkError {
 }
 
 impl NetworkError {
-    pub(crate) fn unreachable(servers: &[String], why: String) -> Self {
+    /// Creates the error of a failed attempt. The default of the next step concerns the address.
+    pub(crate) fn unreachable(servers: &[String], why: String, next_step: Option<String>) -> Self {
         NetworkError::Unreachable {
             servers: all_without_secrets(servers),
             why,
+            next_step: next_step.unwrap_or_else(|| {
+                "start a server with `nats-server`, or correct `nats` in `[network]`".to_owned()
+            }),
+        }
+    }
+
+    pub(crate) fn small_messages(servers: &[String], bytes_max: usize, bytes_min: usize) -> Self {
+        NetworkError::SmallMessages {
+            servers: all_without_secrets(servers),
+            bytes_max,
+            bytes_min,
+        }
+    }
+
+    pub(crate) fn forbidden(servers: &[String], denied: String, next_step: String) -> Self {
+        NetworkError::Forbidden {
+            servers: all_without_secrets(servers),
+            denied,
+            next_step,
         }
     }
 

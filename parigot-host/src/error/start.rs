@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parigot_abi::{VERSION, Version};
-
 use crate::error::suggest::quoted;
-use crate::error::{GuestFault, SchemaError, SecretError};
-use crate::limits::{MODULE_BYTES_MAX, Size, TABLE_ENTRIES_MAX};
+use crate::error::{GuestFault, ModuleError, SchemaError, SecretError};
+use crate::limits::Size;
 
 /// Error of a start, with all problems that were found.
 ///
@@ -97,6 +95,16 @@ pub enum StartProblem {
         service: String,
         /// Time that the start waited.
         within: Duration,
+    },
+    /// No process can be found that exports a service which the guest requires by name.
+    #[error("`{guest}` requires {service} by name, and no process can be found: {reason}")]
+    Undiscoverable {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Full name of the service.
+        service: String,
+        /// Reason with its next step.
+        reason: String,
     },
     /// A secret among the environment variables of the guest cannot be read.
     #[error("`{variable}` of `{guest}` cannot be set")]
@@ -230,6 +238,8 @@ pub enum GraphError {
         binding: String,
         /// Guests that export the service; at least two.
         exporters: Vec<String>,
+        /// Set if the exporters are in other processes, so that `bind` cannot name them.
+        are_elsewhere: bool,
     },
     /// A requirement is bound to a guest that does not export the service, or that runs in another
     /// process.
@@ -285,71 +295,6 @@ impl GraphError {
             GraphError::Cycle { path } => &path[0],
         }
     }
-}
-
-/// Error of a module that cannot be run.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ModuleError {
-    #[error("not a WebAssembly module: it does not begin with `\\0asm`")]
-    NotWasm,
-    #[error("a WebAssembly module that this host cannot compile")]
-    Compile(#[source] wasmtime::Error),
-    #[error("larger than {} MiB, the limit for modules", MODULE_BYTES_MAX >> 20)]
-    TooLarge,
-    #[error("compiling it takes longer than {time_max:?}")]
-    CompileTime { time_max: Duration },
-    #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
-    Memory { bytes: usize, bytes_max: usize },
-    #[error(transparent)]
-    GoBuild(#[from] GoBuildError),
-    #[error("imports `{module}.{name}`, and guests have no imports")]
-    Import { module: String, name: String },
-    #[error("does not export {missing}")]
-    Export { missing: String },
-    #[error("could not be instantiated")]
-    Instantiate(#[source] wasmtime::Error),
-    #[error(
-        "uses version {found} of the ABI, and this host uses {}: {}",
-        VERSION,
-        abi_next_step(*found)
-    )]
-    Abi { found: Version },
-}
-
-/// Error of a module that Go's linker has written, but not as a guest.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum GoBuildError {
-    #[error("built with GOOS=js, expected GOOS=wasip1")]
-    Js,
-    #[error("a program of Go, expected a library: it was built without `-buildmode=c-shared`")]
-    Program,
-    #[error("a library of Go without the SDK: it does not import parigot-guest-go")]
-    NoSdk,
-    #[error("imports `{module}.{name}`, and a guest in Go has no imports but those of its runtime")]
-    Import { module: String, name: String },
-}
-
-/// Returns the next step after a guest and this host were built for different versions of the ABI.
-fn abi_next_step(guest: Version) -> &'static str {
-    if VERSION.major <= guest.major {
-        "the guest is newer than this host, so update parigot"
-    } else {
-        "update the guest's parigot SDK and rebuild the guest with \
-         `cargo build --release --target wasm32-unknown-unknown`, or \
-         `GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared` for Go"
-    }
-}
-
-/// Error of a module whose initial memory or table exceeds its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TooLarge {
-    #[error("starts with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
-    Memory { bytes: usize, bytes_max: usize },
-    #[error(
-        "its table starts with {entries} entries, expected at most {}",
-        TABLE_ENTRIES_MAX
-    )]
-    Table { entries: usize },
 }
 
 impl StartError {
@@ -410,6 +355,7 @@ impl StartProblem {
             | StartProblem::CompileTime { guest, .. }
             | StartProblem::Memory { guest, .. }
             | StartProblem::Unoffered { guest, .. }
+            | StartProblem::Undiscoverable { guest, .. }
             | StartProblem::Mappings { guest, .. }
             | StartProblem::Secret { guest, .. }
             | StartProblem::Schema { guest, .. } => guest,
@@ -456,42 +402,6 @@ impl StartProblem {
         StartProblem::InitTurn {
             guest: guest.to_owned(),
             source: fault.into(),
-        }
-    }
-}
-
-impl ModuleError {
-    /// Returns the next step, in the words of the guest's language if that is known.
-    fn next_step(&self) -> &'static str {
-        match self {
-            ModuleError::GoBuild(GoBuildError::Js | GoBuildError::Program) => {
-                "build the guest with `GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`"
-            }
-            ModuleError::GoBuild(GoBuildError::NoSdk) => {
-                "import github.com/parigot/parigot/parigot-guest-go in package main, and call \
-                 `parigot.Launch` or the generated `Run…` from main"
-            }
-            ModuleError::GoBuild(GoBuildError::Import { .. }) => {
-                "remove the declaration with `//go:wasmimport`, or the package that has it"
-            }
-            ModuleError::NotWasm => {
-                "build the guest for wasm: in Rust with `cargo build --release --target \
-                 wasm32-unknown-unknown`, in Go with `GOOS=wasip1 GOARCH=wasm go build \
-                 -buildmode=c-shared`"
-            }
-            _ => {
-                "a guest is a library crate that uses parigot-guest of this version, built for \
-                 wasm32-unknown-unknown"
-            }
-        }
-    }
-
-    pub(crate) fn of_instantiation(error: wasmtime::Error) -> Self {
-        match error.downcast_ref() {
-            Some(&TooLarge::Memory { bytes, bytes_max }) => {
-                ModuleError::Memory { bytes, bytes_max }
-            }
-            _ => ModuleError::Instantiate(error),
         }
     }
 }

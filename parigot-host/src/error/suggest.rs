@@ -1,15 +1,22 @@
 //! Names in error texts: suggestions for misspelt ones, and lists.
 
 /// Returns the known word nearest to `word`, if at most a third of its letters differ.
-///
-/// The distance is Damerau-Levenshtein's: insertions, deletions, substitutions, transpositions.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let is_similar = |known: &&str| distance(word, known) <= known.len().div_ceil(3);
+    closest(word, known.into_iter().filter(is_similar))
+}
+
+/// Returns the known word nearest to `word`.
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(word, known), known))
-        .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
-        .min()
-        .map(|(_, known)| known)
+        .min_by_key(|known| (distance(word, known), *known))
+}
+
+/// Returns the distance of Damerau and Levenshtein: the number of insertions, deletions,
+/// substitutions and transpositions.
+fn distance(one: &str, other: &str) -> usize {
+    strsim::damerau_levenshtein(one, other)
 }
 
 /// Formats names in backquotes, with commas and "and".

@@ -1,12 +1,11 @@
 //! Conversion of the engine's errors into faults, with the words of the guest and of Go's runtime.
 
-use wasmtime::Trap;
-
 use crate::error::{GuestFault, OverBudget};
 use crate::guest::memory_limiter::Limits;
+use crate::guest::trap;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasi::imports::ProcExit;
-use crate::limits::{GUEST_STACK_BYTES, Size};
+use crate::limits::Size;
 
 /// Error of a call into a guest, with all that is known about the guest's end.
 pub(crate) struct EngineError<'a> {
@@ -17,15 +16,20 @@ pub(crate) struct EngineError<'a> {
     panic: String,
     /// Frames of the last turn.
     outbox: &'a [u8],
+    is_go: bool,
+    /// Pointer to the stack in the guest's memory, if known.
+    stack_pointer: Option<i32>,
 }
 
 impl<'a> EngineError<'a> {
-    pub(crate) fn new(error: &'a wasmtime::Error, limits: &Limits) -> Self {
+    pub(crate) fn new(error: &'a wasmtime::Error, limits: &Limits, is_go: bool) -> Self {
         EngineError {
             error,
             exceeded: limits.exceeded(),
             panic: String::new(),
             outbox: &[],
+            is_go,
+            stack_pointer: None,
         }
     }
 
@@ -36,6 +40,11 @@ impl<'a> EngineError<'a> {
 
     pub(crate) fn with_outbox(mut self, outbox: &'a [u8]) -> Self {
         self.outbox = outbox;
+        self
+    }
+
+    pub(crate) fn with_stack_pointer(mut self, address: Option<i32>) -> Self {
+        self.stack_pointer = address;
         self
     }
 
@@ -62,7 +71,10 @@ impl<'a> EngineError<'a> {
             },
             (Some(over_budget), _) => return GuestFault::OverBudget(over_budget.clone()),
             (None, Some(report)) => GuestFault::of_trap(report.text, String::new()),
-            (None, None) => GuestFault::of_trap(self.panic, trap_reason(self.error)),
+            (None, None) => {
+                let reason = self.trap_reason();
+                GuestFault::of_trap(self.panic, reason)
+            }
         };
         match self.exceeded {
             Some(memory) => GuestFault::OutOfMemory {
@@ -72,14 +84,13 @@ impl<'a> EngineError<'a> {
             None => fault,
         }
     }
-}
 
-fn trap_reason(error: &wasmtime::Error) -> String {
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => format!(
-            "call depth exceeds the stack of {}",
-            Size(GUEST_STACK_BYTES)
-        ),
-        _ => error.root_cause().to_string(),
+    fn trap_reason(&self) -> String {
+        // After a failed allocation, the allocator of a language may abort the guest.
+        if self.is_go || self.exceeded.is_some() {
+            trap::of_engine(self.error)
+        } else {
+            trap::reason(self.error, self.stack_pointer)
+        }
     }
 }

@@ -6,9 +6,11 @@
 //! | `wasm.rs` | guests that are wasm modules |
 //! | `wasi/` | imports of guests compiled by Go |
 //! | `fault.rs` | an engine's error as a fault, in the words of the guest |
+//! | `trap.rs` | words for the traps of an engine |
 //! | `builtin.rs` | guests that are part of the host |
 //! | `budget.rs`, `epoch_ticker.rs` | limit on the CPU time of a turn |
 //! | `memory_limiter.rs` | limit on the memory of an instance |
+//! | `stack_pointer.rs` | access to the pointer to the stack in a guest's memory |
 //! | `stack.rs` | limit on the depth of calls |
 
 pub(crate) mod budget;
@@ -19,5 +21,7 @@ pub(crate) mod epoch_ticker;
 pub(crate) mod fault;
 pub(crate) mod memory_limiter;
 pub(crate) mod stack;
+pub(crate) mod stack_pointer;
+mod trap;
 pub(crate) mod wasi;
 pub(crate) mod wasm;

@@ -28,6 +28,7 @@ use crate::guest::budget::{Budgets, Tick, Watch};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::guest::fault::EngineError;
 use crate::guest::memory_limiter::Limits;
+use crate::guest::stack_pointer::STACK_POINTER_EXPORT;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasi::imports;
 use crate::limits::REASON_BYTES_MAX;
@@ -46,6 +47,7 @@ pub(crate) struct GuestModule {
 /// Running wasm guest.
 pub(crate) struct WasmGuest {
     store: Store<Data>,
+    instance: Instance,
     memory: Memory,
     inbox: TypedFunc<(u32, u32), ()>,
     turn: TypedFunc<(u32, u32, u32), u32>,
@@ -143,7 +145,9 @@ impl GuestModule {
             // Only code of the guest traps or exceeds a budget, so the start function has run.
             Err(error) if error.is::<Trap>() || error.is::<OverBudget>() => {
                 let Data { limits, wasi, .. } = store.data_mut();
-                Err(EngineError::new(&error, limits).into_fault(wasi).into())
+                Err(EngineError::new(&error, limits, self.is_go)
+                    .into_fault(wasi)
+                    .into())
             }
             Err(error) => Err(ModuleError::of_instantiation(error).into()),
         }
@@ -168,6 +172,7 @@ impl SetupExports {
 impl WasmGuest {
     fn of(instance: &Instance, mut store: Store<Data>, is_go: bool) -> wasmtime::Result<Self> {
         Ok(WasmGuest {
+            instance: *instance,
             memory: instance
                 .get_memory(&mut store, "memory")
                 .expect("the compiler must have checked the export"),
@@ -350,7 +355,7 @@ impl WasmGuest {
             self.control.into(),
             CONTROL_BYTES as u64,
         )?;
-        self.view = ControlView::read(
+        self.view.update(
             block
                 .first_chunk()
                 .expect("the slice must have the length of the block"),
@@ -376,12 +381,22 @@ impl WasmGuest {
         } else {
             String::new()
         };
+        let stack_pointer = self.stack_pointer();
         let (memory, Data { limits, wasi, .. }) = self.memory.data_and_store_mut(&mut self.store);
         let outbox = &memory[self.outbox.clone()];
-        EngineError::new(&error, limits)
+        EngineError::new(&error, limits, self.is_go)
             .with_panic(panic)
             .with_outbox(outbox)
+            .with_stack_pointer(stack_pointer)
             .into_fault(wasi)
+    }
+
+    /// Returns the pointer to the stack in the guest's memory, if the module has such a stack.
+    fn stack_pointer(&mut self) -> Option<i32> {
+        let global = self
+            .instance
+            .get_global(&mut self.store, STACK_POINTER_EXPORT)?;
+        global.get(&mut self.store).i32()
     }
 
     fn panic_text(&self) -> String {

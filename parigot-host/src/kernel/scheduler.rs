@@ -422,7 +422,10 @@ impl<'k, O: Observer> Worker<'k, O> {
     }
 
     /// Puts an instance back after a turn.
-    fn put_back(&self, instance: &Instance, state: Box<InstanceState>, turn: Option<Turn>) {
+    fn put_back(&self, instance: &Instance, mut state: Box<InstanceState>, turn: Option<Turn>) {
+        if instance.may_be_idle(&state) {
+            self.watch_idle(instance, &mut state, turn.as_ref());
+        }
         let end = instance.end_turn(state, turn);
         if let Some(TimerChange {
             previous_ns,
@@ -436,22 +439,21 @@ impl<'k, O: Observer> Worker<'k, O> {
                 instance.index,
             );
         }
-        if let Some(idle) = end.idle {
-            self.watch_idle(instance, idle);
-        }
         self.kernel.wake(instance, end.wake);
     }
 
     /// Reports a guest with a `main` function that waits for nothing, once after a while.
+    ///
+    /// A program that works has a call in flight at the end of most turns, so this is cold.
     #[cold]
-    fn watch_idle(&self, instance: &Instance, idle: Idle) {
-        if !self.kernel.lifecycle.is_left_alone(instance.index) {
-            return;
-        }
-        match idle {
+    #[inline(never)]
+    fn watch_idle(&self, instance: &Instance, state: &mut InstanceState, turn: Option<&Turn>) {
+        let is_alone = |_: &Idle| self.kernel.lifecycle.is_left_alone(instance.index);
+        match state.note_idle(turn).filter(is_alone) {
             // The timer causes a turn in which the guest is not entered.
-            Idle::Begins => self.kernel.set_idle_timer(instance, self.now_ns()),
-            Idle::Lasts => events::stuck(&instance.guest_log()),
+            Some(Idle::Begins) => self.kernel.set_idle_timer(instance, self.now_ns()),
+            Some(Idle::Lasts) => events::stuck(&instance.guest_log()),
+            None => {}
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) enum RemoteEvent {
         methods: Vec<String>,
         deadline_ns: u64,
     },
+    /// The search for processes cannot succeed.
+    Undiscoverable { reason: String },
     /// The reply of the other process to a call.
     Answered { id: CallId, reply: Reply },
     /// The failure of a call without a reply.

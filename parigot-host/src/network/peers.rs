@@ -140,34 +140,54 @@ impl<'g> PendingImport<'g> {
     }
 
     /// Returns the methods of the service in the other process if a guest requires the service by
-    /// name, and no methods otherwise. Waits for a process that offers the service.
+    /// name, and no methods otherwise. Waits `within` for a process that offers the service.
     ///
     /// # Errors
     ///
-    /// If no process offers the service before `until`, with the name of that guest.
-    fn methods(&self, until: Instant, settings: &Settings) -> Result<Vec<String>, &'g str> {
+    /// If no process offers the service in time, or if none can be found.
+    fn methods(
+        &self,
+        until: Instant,
+        within: Duration,
+        settings: &Settings,
+    ) -> Result<Vec<String>, StartProblem> {
         let Some(guest) = self.requirer_by_name() else {
             return Ok(Vec::new());
         };
-        wait_for(settings, || self.wait_for_methods(guest, until)).ok_or(guest)
+        let guest_name = guest.to_owned();
+        let service = self.name.to_owned();
+        match wait_for(settings, || self.wait_for_methods(guest, until)) {
+            Some(Ok(methods)) => Ok(methods),
+            Some(Err(reason)) => Err(StartProblem::Undiscoverable {
+                guest: guest_name,
+                service,
+                reason,
+            }),
+            None => Err(StartProblem::Unoffered {
+                guest: guest_name,
+                service,
+                within,
+            }),
+        }
     }
 
-    /// Waits for a process that offers the service and returns its methods; `None` if no process
-    /// is found before `until`.
-    fn wait_for_methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
+    /// Waits for a process that offers the service and returns its methods, or the reason why none
+    /// can be found; `None` if no process is found before `until`.
+    fn wait_for_methods(&self, guest: &str, until: Instant) -> Option<Result<Vec<String>, String>> {
         let mut received = self.queue.wait_and_take(until.min(Instant::now() + LONG));
         if received.is_empty() {
             events::unoffered(guest, self.name, LONG);
             received = self.queue.wait_and_take(until);
         }
         // No call has been sent yet, so no other event can arrive.
-        let found = received.iter().find_map(|event| match event {
-            RemoteEvent::Found { methods, .. } => Some(methods.clone()),
+        let result = received.iter().find_map(|event| match event {
+            RemoteEvent::Found { methods, .. } => Some(Ok(methods.clone())),
+            RemoteEvent::Undiscoverable { reason } => Some(Err(reason.clone())),
             _ => None,
         });
         // The remote needs the event, too: it is ready once a process is found.
         self.queue.push_all(received);
-        found
+        result
     }
 }
 
@@ -246,17 +266,14 @@ impl Peers {
             .into_iter()
             .map(|(name, requirers)| PendingImport::new(name, requirers, &**transport))
             .collect();
-        let until = Instant::now() + deployment.startup_deadline;
+        let within = deployment.startup_deadline;
+        let until = Instant::now() + within;
         let mut proxies = Vec::new();
         let mut problems = Vec::new();
         for import in imports {
-            match import.methods(until, settings) {
+            match import.methods(until, within, settings) {
                 Ok(methods) => proxies.push(remote(transport, import, methods)),
-                Err(guest) => problems.push(StartProblem::Unoffered {
-                    guest: guest.to_owned(),
-                    service: import.name.to_owned(),
-                    within: deployment.startup_deadline,
-                }),
+                Err(problem) => problems.push(problem),
             }
         }
         StartError::unless_none(problems)?;

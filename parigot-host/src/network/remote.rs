@@ -30,6 +30,8 @@ pub(super) struct RemoteService {
     deadline_ns: Option<u64>,
     /// The remote is launched and not ready: no process is found yet.
     is_waiting: bool,
+    /// Reason why no process can be found.
+    undiscoverable: Option<String>,
     /// Sent calls without a reply.
     calls: InFlight<()>,
     is_stopping: bool,
@@ -108,6 +110,7 @@ impl RemoteService {
             queue,
             deadline_ns: None,
             is_waiting: false,
+            undiscoverable: None,
             calls: InFlight::new(),
             is_stopping: false,
         }
@@ -213,6 +216,7 @@ impl BuiltIn for RemoteService {
         for event in self.queue.take() {
             match event {
                 RemoteEvent::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
+                RemoteEvent::Undiscoverable { reason } => self.undiscoverable = Some(reason),
                 RemoteEvent::Answered { id, reply } => self.end(id, &reply, outbox),
                 RemoteEvent::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
             }
@@ -220,6 +224,12 @@ impl BuiltIn for RemoteService {
         if let Some(deadline_ns) = self.deadline_ns.filter(|_| self.is_waiting) {
             self.is_waiting = false;
             outbox.ready(deadline_ns);
+        }
+        // A remote that is ready keeps its callers, because the permission may return.
+        if self.is_waiting
+            && let Some(reason) = self.undiscoverable.take()
+        {
+            return Err(GuestFault::Undiscoverable { reason });
         }
         // Guests stop in reverse launch order, so the local callers have left. Calls of a caller
         // that has not left fail when the remote exits.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::{FrameBuilder, Header, Kind};
 
+use crate::deployment::{Process, process_of};
 use crate::error::{GraphError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::callees::{Callee, Route};
@@ -30,8 +31,8 @@ pub(crate) struct BoundGuests<'a> {
 }
 
 impl<'a> DeclaredGuests<'a> {
-    /// Resolves the requirements among the guests.
-    pub(crate) fn bind(self) -> BoundGuests<'a> {
+    /// Resolves the requirements among the guests of these processes; of one if there are none.
+    pub(crate) fn bind(self, processes: &[Process]) -> BoundGuests<'a> {
         let DeclaredGuests {
             guests,
             mut problems,
@@ -46,6 +47,7 @@ impl<'a> DeclaredGuests<'a> {
                 bind: &guest.spec.bind,
                 // A guest of the host itself has no file.
                 role: (!guest.spec.wasm.as_os_str().is_empty()).then_some(guest.spec.role),
+                process: process_of(&guest.spec.name, processes).map(Process::name),
             })
             .collect();
         let graph = Graph::of(&declarations);

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::compile::modules::compile_all;
-use crate::deployment::{Deployment, EnvValue, Process, Role, process_of};
-use crate::error::{GraphError, StartProblem};
+use crate::deployment::{Deployment, EnvValue, Role};
+use crate::error::StartProblem;
 use crate::guest::stack;
 use crate::log::events::LISTENS;
 use crate::random::Randomness;
@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::start::bind::BoundGuests;
 use crate::start::declare::{DeclaredGuest, declare_all};
 use crate::start::graph::{Binding, Graph};
-use crate::start::schema::{self, ServiceDescription};
+use crate::start::schema::{self, MissingMethod, ServiceDescription};
 use crate::stdio::proxy as stdio;
 
 /// Declarations of a deployment's guests and all problems of the deployment.
@@ -33,6 +33,29 @@ pub struct Warning {
     pub guest: String,
     /// The text, which follows the name.
     pub text: String,
+}
+
+impl Warning {
+    /// Creates the warning about a method that the exporter of a requirement lacks.
+    fn missing(
+        client: ServiceDescription<'_>,
+        exporter: ServiceDescription<'_>,
+        MissingMethod { name, new_name }: &MissingMethod,
+    ) -> Self {
+        let service = &client.service.name;
+        let mut text = format!(
+            "was built with {service}/{name}, which `{}` lacks: calls of this method fail with \
+             UNIMPLEMENTED",
+            exporter.guest
+        );
+        if let Some(new_name) = new_name {
+            text += &format!("; its likely new name is {new_name}");
+        }
+        Warning {
+            guest: client.guest.to_owned(),
+            text,
+        }
+    }
 }
 
 impl fmt::Display for Warning {
@@ -111,7 +134,7 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         if stdio::is_required(&declared.guests) {
             declared.add_proxies(&proxies, &settings, &randomness);
         }
-        (declared.bind(), own_guests)
+        (declared.bind(&deployment.processes), own_guests)
     });
     let BoundGuests {
         guests,
@@ -119,10 +142,11 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         mut problems,
         ..
     } = bound;
-    problems.extend(misfits(&guests, &graph));
-    let steps = graph.steps(own_guests);
     let own = &guests[..own_guests];
-    let warnings = warnings(own);
+    let mut warnings: Vec<_> = own.iter().filter_map(listens).collect();
+    compare_schemas(&guests, &graph, &mut problems, &mut warnings);
+    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
+    let steps = graph.steps(own_guests);
     let declarations = own.iter().zip(&graph.bindings).zip(steps);
     let reports = declarations.map(|((guest, bound), step)| GuestReport {
         name: guest.spec.name.clone(),
@@ -138,7 +162,6 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         step,
     });
     let guests: Vec<_> = reports.collect();
-    problems.extend(bound_across_processes(&guests, deployment));
     problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
     CheckReport {
         guests,
@@ -147,17 +170,12 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     }
 }
 
-/// Returns the warnings about guests that listen, sorted by guest.
-fn warnings(guests: &[DeclaredGuest<'_>]) -> Vec<Warning> {
-    let listening = guests.iter().filter(|guest| guest.factory.listens());
-    let mut warnings: Vec<_> = listening
-        .map(|guest| Warning {
-            guest: guest.spec.name.clone(),
-            text: LISTENS.to_owned(),
-        })
-        .collect();
-    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
-    warnings
+/// Returns the warning about a guest that listens.
+fn listens(guest: &DeclaredGuest<'_>) -> Option<Warning> {
+    guest.factory.listens().then(|| Warning {
+        guest: guest.spec.name.clone(),
+        text: LISTENS.to_owned(),
+    })
 }
 
 /// Returns the deployment with an empty text in place of each secret.
@@ -202,39 +220,14 @@ fn requirements(
         .collect()
 }
 
-/// Returns the requirements that the deployment binds to a guest of another process. Each process
-/// binds its guests by itself, and knows the services of other processes without their guests.
-fn bound_across_processes(guests: &[GuestReport], deployment: &Deployment) -> Vec<StartProblem> {
-    let process_of = |guest: &str| process_of(guest, &deployment.processes).map(Process::name);
-    let mut problems = Vec::new();
-    for spec in &deployment.guests {
-        let declared = guests.iter().find(|guest| guest.name == spec.name);
-        for required in declared.into_iter().flat_map(|guest| &guest.requires) {
-            // A requirement without exporters has a problem already.
-            let Some(exporter) = spec
-                .bind
-                .get(&required.binding)
-                .filter(|exporter| required.exporters.contains(exporter))
-            else {
-                continue;
-            };
-            if process_of(exporter) != process_of(&spec.name) {
-                problems.push(StartProblem::Graph(GraphError::BoundElsewhere {
-                    service: required.service.clone(),
-                    guest: spec.name.clone(),
-                    binding: required.binding.clone(),
-                    exporter: exporter.clone(),
-                    nearest: None,
-                }));
-            }
-        }
-    }
-    problems
-}
-
-/// Returns the requirements whose schema does not fit.
-fn misfits(guests: &[DeclaredGuest<'_>], graph: &Graph) -> Vec<StartProblem> {
-    let mut problems = Vec::new();
+/// Compares the schema of each requirement with those of its exporters. Adds a problem for each
+/// schema that does not fit, and a warning for each missing method.
+fn compare_schemas(
+    guests: &[DeclaredGuest<'_>],
+    graph: &Graph,
+    problems: &mut Vec<StartProblem>,
+    warnings: &mut Vec<Warning>,
+) {
     for (guest, bound) in guests.iter().zip(&graph.bindings) {
         for (required, binding) in guest.manifest().requires.iter().zip(bound) {
             if required.service.is_by_name() {
@@ -253,59 +246,20 @@ fn misfits(guests: &[DeclaredGuest<'_>], graph: &Graph) -> Vec<StartProblem> {
                     service: &exporting.manifest().exports[to.service as usize],
                     descriptors: &exporting.manifest().descriptors,
                 };
-                if let Err(source) = schema::fits(client, exporter) {
-                    problems.push(StartProblem::Schema {
+                match schema::fits(client, exporter) {
+                    Ok(missing) => warnings.extend(
+                        missing
+                            .iter()
+                            .map(|method| Warning::missing(client, exporter, method)),
+                    ),
+                    Err(source) => problems.push(StartProblem::Schema {
                         guest: client.guest.to_owned(),
                         exporter: exporter.guest.to_owned(),
                         service: required.service.name.clone(),
                         source,
-                    });
+                    }),
                 }
             }
         }
-    }
-    problems
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_binding_to_another_process_is_a_problem() {
-        let file = "manifest_version = 1
-            [service.near]
-            wasm = 'near.wasm'
-            [service.far]
-            wasm = 'far.wasm'
-            [program.shop]
-            wasm = 'shop.wasm'
-            bind = { cache = 'near', store = 'far' }
-            [process.front]
-            guests = ['shop', 'near']
-            [process.back]
-            guests = ['far']
-            [network]
-            nats = 'nats://localhost'";
-        let deployment = Deployment::parse(file, "app.toml".as_ref()).expect("the file is valid");
-        let requirement = |binding: &str, exporter: &str| Requirement {
-            service: "kv.v1.Kv".into(),
-            binding: binding.into(),
-            exporters: vec![exporter.into()],
-            is_of_host: false,
-        };
-        let shop = GuestReport {
-            name: "shop".into(),
-            role: Role::Program,
-            replicas: 1,
-            exports: Vec::new(),
-            requires: vec![requirement("cache", "near"), requirement("store", "far")],
-            step: None,
-        };
-        let problems = bound_across_processes(&[shop], &deployment);
-        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        let expected = "`shop` binds `store` to `far`, which does not export kv.v1.Kv in the same \
-                        process";
-        assert_eq!(texts, [expected]);
     }
 }

@@ -5,6 +5,8 @@
 use std::ffi::OsString;
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use crate::Started;
 
 /// A NATS server on a free port of 127.0.0.1. Dropping it kills the server.
@@ -13,6 +15,8 @@ pub struct Nats {
     port: u16,
     /// `None` while the server is stopped.
     server: Option<Started>,
+    /// Folder of the configuration.
+    folder: TempDir,
 }
 
 impl Nats {
@@ -22,7 +26,19 @@ impl Nats {
     ///
     /// If the variable `NATS_SERVER` does not name a `nats-server`.
     pub fn start() -> Self {
-        let mut server = serve("-1");
+        Self::with_config("")
+    }
+
+    /// Starts a server with this configuration, as [`Nats::start`] does.
+    ///
+    /// # Panics
+    ///
+    /// If the variable `NATS_SERVER` does not name a `nats-server`.
+    pub fn with_config(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder must be writable");
+        std::fs::write(folder.path().join(CONFIG), config)
+            .expect("a temporary folder must be writable");
+        let mut server = serve("-1", &folder);
         let line = server.wait_for("Listening for client connections on 127.0.0.1:");
         let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("no port in {line:?}"));
@@ -30,6 +46,7 @@ impl Nats {
         Nats {
             port,
             server: Some(server),
+            folder,
         }
     }
 
@@ -50,7 +67,7 @@ impl Nats {
     /// If another process has taken the port.
     pub fn restart(&mut self) {
         self.stop();
-        let mut server = serve(&self.port.to_string());
+        let mut server = serve(&self.port.to_string(), &self.folder);
         server.wait_for("Server is ready");
         self.server = Some(server);
     }
@@ -70,8 +87,15 @@ impl Nats {
     }
 }
 
-fn serve(port: &str) -> Started {
-    Started::new(Command::new(nats_server()).args(["-a", "127.0.0.1", "-p", port]))
+/// Name of the configuration file.
+const CONFIG: &str = "nats.conf";
+
+fn serve(port: &str, folder: &TempDir) -> Started {
+    let mut command = Command::new(nats_server());
+    command
+        .args(["-a", "127.0.0.1", "-p", port, "-c", CONFIG])
+        .current_dir(folder.path());
+    Started::new(&mut command)
 }
 
 /// Returns the path of `nats-server`.

@@ -83,6 +83,7 @@ func prepared(ctx context.Context, word string) context.Context {
 	ctx = parigot.WithMetadata(ctx, "Parigot-User", "root")
 	ctx = parigot.WithMetadata(ctx, "colour", "blue")
 	ctx = parigot.WithMetadataBin(ctx, "token-bin", []byte{0, 0xff, 0x10})
+	ctx = parigot.WithMetadataBin(ctx, "token-bin", []byte{0xab})
 	return parigot.WithMetadataBin(ctx, "token", []byte{1})
 }
 
@@ -187,15 +188,7 @@ func describeEntries(name string, entries parigot.MetadataEntries) string {
 	if len(entries) == 0 {
 		return ""
 	}
-	text := "; " + name + ":"
-	for _, entry := range entries {
-		value := entry.Value
-		if decoded, ok := entries.GetBin(entry.Key); ok && strings.HasSuffix(entry.Key, "-bin") {
-			value = fmt.Sprintf("%x", decoded)
-		}
-		text += " " + entry.Key + "=" + value
-	}
-	return text
+	return "; " + name + ": " + strings.Join(wordsOf(entries), " ")
 }
 
 func must[T any](value T, err error) T {

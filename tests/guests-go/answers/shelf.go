@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,6 +79,7 @@ func setMetadata(ctx context.Context) {
 	parigot.SetHeader(ctx, "served-by", "first")
 	parigot.SetHeader(ctx, "served-by", "second")
 	parigot.SetHeaderBin(ctx, "token-bin", []byte{0, 0xff, 0x10})
+	parigot.SetHeaderBin(ctx, "token-bin", []byte{0xab})
 	parigot.SetHeader(ctx, "parigot-user", "root")
 	parigot.SetTrailer(ctx, "cost", "7")
 	parigot.SetTrailer(ctx, "cost", "8")
@@ -85,18 +87,26 @@ func setMetadata(ctx context.Context) {
 	parigot.SetTrailerBin(ctx, "digest", []byte{1})
 }
 
-// metadataOf returns the entries of the request.
+// metadataOf returns the entries of the request; the values of a binary key together.
 func metadataOf(ctx context.Context) string {
+	return strings.Join(wordsOf(parigot.MetadataOf(ctx)), " ")
+}
+
+// wordsOf describes entries; the values of a binary key together.
+func wordsOf(entries parigot.MetadataEntries) []string {
 	var words []string
-	for _, entry := range parigot.MetadataOf(ctx) {
+	for _, entry := range entries {
 		value := entry.Value
 		if strings.HasSuffix(entry.Key, "-bin") {
-			decoded, _ := parigot.MetadataBin(ctx, entry.Key)
-			value = fmt.Sprintf("%x", decoded)
+			var values []string
+			for _, decoded := range entries.GetAllBin(entry.Key) {
+				values = append(values, fmt.Sprintf("%x", decoded))
+			}
+			value = strings.Join(values, ",")
 		}
 		words = append(words, entry.Key+"="+value)
 	}
-	return strings.Join(words, " ")
+	return slices.Compact(words)
 }
 
 func failure(word string) error {

@@ -17,6 +17,15 @@ impl Failure {
         ))
     }
 
+    /// Creates the failure of a call that the server does not pass on.
+    pub(crate) fn denied(reason: &str) -> Self {
+        Self::new(
+            Code::PermissionDenied,
+            Cause::Unreachable,
+            reason.to_owned(),
+        )
+    }
+
     /// Creates the failure of a call to a service without an exporter.
     pub(crate) fn unoffered(service: &str) -> Self {
         Self::unreachable(format!("no process offers {service}"))

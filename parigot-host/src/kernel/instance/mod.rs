@@ -241,28 +241,27 @@ impl Instance {
         })
     }
 
+    /// Returns true if the guest has a `main` function that waits for no reply.
+    #[inline]
+    pub(crate) fn may_be_idle(&self, state: &InstanceState) -> bool {
+        self.has_main && state.calls.outbound.len() == 0
+    }
+
     /// Puts the state back after a turn. `turn` is the outcome, or `None` if the guest was not
     /// entered.
     #[inline]
     pub(crate) fn end_turn(&self, mut state: Box<InstanceState>, turn: Option<Turn>) -> TurnEnd {
-        let was_entered = turn.is_some();
         if let Some(turn) = turn {
             state.has_more_work = turn.has_more_work;
             state.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns());
         }
         self.publish_counts(&state.calls);
-        let idle = if self.has_main && state.calls.outbound.len() == 0 {
-            state.note_idle(was_entered)
-        } else {
-            None
-        };
         let has_more_work = state.has_more_work;
         // Before the state is put back: afterwards another worker may be in `timer_change`.
         let timer = self.timer_change(state.wake_ns.min(state.calls.next_deadline_ns));
         TurnEnd {
             wake: self.slot.put_back(state, has_more_work),
             timer,
-            idle,
         }
     }
 

@@ -4,7 +4,7 @@ use parigot_abi::control::NEVER;
 
 use super::calls::Calls;
 use crate::error::GuestFault;
-use crate::guest::code::GuestInstance;
+use crate::guest::code::{GuestInstance, Turn};
 use crate::kernel::callees::Route;
 use crate::kernel::slot::Wake;
 
@@ -40,15 +40,17 @@ impl InstanceState {
     }
 
     /// Notes the end of a turn after which the guest waits for no reply. Returns a value if it
-    /// waits for no timer either, so that no turn will follow by itself.
-    ///
-    /// Not inlined, because a program that works has a call in flight at the end of most turns.
-    #[inline(never)]
-    pub(super) fn note_idle(&mut self, was_entered: bool) -> Option<Idle> {
-        if self.has_more_work || self.wake_ns != NEVER {
+    /// waits for no timer either, so that no turn will follow by itself. `turn` is the outcome, or
+    /// `None` if the guest was not entered.
+    pub(crate) fn note_idle(&mut self, turn: Option<&Turn>) -> Option<Idle> {
+        let (has_more_work, wake_ns) = match turn {
+            Some(turn) => (turn.has_more_work, turn.wake_at_ns),
+            None => (self.has_more_work, self.wake_ns),
+        };
+        if has_more_work || wake_ns != NEVER {
             return None;
         }
-        if was_entered {
+        if turn.is_some() {
             self.idle_since_ns = self.began_ns;
             return Some(Idle::Begins);
         }
@@ -97,8 +99,6 @@ pub(crate) struct TurnEnd {
     pub(crate) wake: Wake,
     /// Change of the instance's timer, if the timer must fire earlier than set.
     pub(crate) timer: Option<TimerChange>,
-    /// Set if the guest waits for nothing.
-    pub(crate) idle: Option<Idle>,
 }
 
 /// Change of an instance's timer, in ns on the host's clock.

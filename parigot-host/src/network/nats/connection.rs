@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectOptions, ServerAddr};
+use hashbrown::HashSet;
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::unconstrained;
 use tracing::Dispatch;
 
+use super::connect_error::{explain, no_response};
 use super::connection_task::ConnectionTask;
-use super::context::{Availability, Log, NatsContext};
+use super::context::{Availability, Log, MAX_PAYLOAD_MIN, NatsContext};
 use super::envelope::PeerId;
 use super::event::{Command, Event};
 use super::exports::Exports;
@@ -79,9 +81,15 @@ async fn open(
     }: Start,
     log: Log,
 ) -> Result<ConnectionTask, NetworkError> {
+    let ProcessIdentity {
+        host,
+        network,
+        clock,
+        message_bytes_max,
+    } = identity;
     let (event_sender, events) = mpsc::unbounded_channel();
     let (connection, is_up) = watch::channel(true);
-    let client = connect(&identity.network, event_sender.clone(), connection).await?;
+    let client = connect(&network, event_sender.clone(), connection).await?;
     let (outgoing_sender, outgoing_messages) = mpsc::unbounded_channel();
     let outbox = Outbox {
         client: client.clone(),
@@ -90,23 +98,14 @@ async fn open(
         events: event_sender.clone(),
         kept: VecDeque::new(),
     };
-    let ProcessIdentity {
-        host,
-        network:
-            Network {
-                process,
-                app,
-                clock_skew,
-                ..
-            },
-        clock,
-        message_bytes_max,
-    } = identity;
     let context = NatsContext {
-        me: PeerId { host, process },
-        subjects: Subjects::of(&app),
+        me: PeerId {
+            host,
+            process: network.process.clone(),
+        },
+        subjects: Subjects::of(&network.app),
         clock,
-        clock_skew,
+        clock_skew: network.clock_skew,
         message_bytes_max,
         availability,
         client,
@@ -126,9 +125,25 @@ async fn open(
         unexpected: UnexpectedMessages::default(),
         last_heartbeat: Instant::now(),
         last_error: String::new(),
+        denials: HashSet::new(),
     };
-    task.subscribe_own();
-    Ok(task)
+    subscribe(task, &network).await
+}
+
+/// Subscribes to the subjects that each process needs.
+async fn subscribe(
+    mut task: ConnectionTask,
+    network: &Network,
+) -> Result<ConnectionTask, NetworkError> {
+    match tokio::time::timeout(CONNECT_MAX, task.subscribe_own()).await {
+        Ok(Ok(())) => Ok(task),
+        Ok(Err(denial)) => Err(NetworkError::forbidden(
+            &network.servers,
+            denial.action(),
+            denial.next_step(&task.context.subjects),
+        )),
+        Err(_) => Err(no_response(network, CONNECT_MAX)),
+    }
 }
 
 async fn connect(
@@ -142,7 +157,7 @@ async fn connect(
         .map(|server| server.parse::<ServerAddr>())
         .collect::<Result<Vec<_>, _>>();
     let addresses =
-        addresses.map_err(|error| NetworkError::unreachable(servers, error.to_string()))?;
+        addresses.map_err(|error| NetworkError::unreachable(servers, error.to_string(), None))?;
     // A server that does not respond leaves time for the other servers.
     let each_max = CONNECT_MAX / servers.len().max(1) as u32;
     let options = ConnectOptions::new()
@@ -166,15 +181,12 @@ async fn connect(
     let options = with_login(options, network.login.as_ref())?;
     let options = with_tls(options, network.tls.as_ref())?;
     match tokio::time::timeout(CONNECT_MAX, options.connect(addresses)).await {
+        Ok(Ok(client)) if client.max_payload() < MAX_PAYLOAD_MIN => Err(
+            NetworkError::small_messages(servers, client.max_payload(), MAX_PAYLOAD_MIN),
+        ),
         Ok(Ok(client)) => Ok(client),
-        Ok(Err(error)) if error.kind() == ConnectErrorKind::AuthorizationViolation => {
-            Err(NetworkError::denied(servers))
-        }
-        Ok(Err(error)) => Err(NetworkError::unreachable(servers, error.to_string())),
-        Err(_) => Err(NetworkError::unreachable(
-            servers,
-            format!("no response within {} s", CONNECT_MAX.as_secs()),
-        )),
+        Ok(Err(error)) => Err(explain(&error, network)),
+        Err(_) => Err(no_response(network, CONNECT_MAX)),
     }
 }
 

@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 use async_nats::{Client, Message, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use hashbrown::HashSet;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use tokio::time::MissedTickBehavior;
@@ -70,6 +71,8 @@ pub(super) struct ConnectionTask {
     pub(super) last_heartbeat: Instant,
     /// Last logged error; NATS repeats errors with each attempt to connect.
     pub(super) last_error: String,
+    /// Logged permissions that the user of this process lacks.
+    pub(super) denials: HashSet<String>,
 }
 
 impl ConnectionTask {
@@ -105,22 +108,6 @@ impl ConnectionTask {
                 tokio::task::yield_now().await;
             }
         }
-    }
-
-    /// Creates the subscriptions of this process, which do not depend on a service.
-    pub(super) fn subscribe_own(&self) {
-        let NatsContext { subjects, me, .. } = &self.context;
-        self.subscribe(
-            format!("{}.*", subjects.inbox(me.host)),
-            Subscription::Inbox,
-        );
-        self.subscribe(
-            format!("{}.*", subjects.chunks(me.host)),
-            Subscription::Chunks,
-        );
-        self.subscribe(subjects.cancel(me.host), Subscription::Cancel);
-        self.subscribe(subjects.schema(me.host), Subscription::Schema);
-        self.subscribe(micro::ALL.to_owned(), Subscription::Micro);
     }
 
     fn execute(&mut self, command: Command) {
@@ -176,7 +163,7 @@ impl ConnectionTask {
     }
 
     /// Subscribes to a subject for the lifetime of the process.
-    fn subscribe(&self, subject: String, subscription: Subscription) {
+    pub(super) fn subscribe(&self, subject: String, subscription: Subscription) {
         let subscription = SubscriptionSpec {
             subject,
             group: None,
@@ -203,7 +190,7 @@ impl ConnectionTask {
         tokio::spawn(unconstrained(forward));
     }
 
-    fn handle(&mut self, event: Event) {
+    pub(super) fn handle(&mut self, event: Event) {
         match event {
             Event::Connection { is_up } => self.set_connection(is_up),
             // Only now is it certain that this process receives the announcements.
@@ -226,13 +213,7 @@ impl ConnectionTask {
                 }
             }
             Event::Unsent(call) => self.imports.unsent(&self.context, call),
-            Event::Error(text) if text == self.last_error => {}
-            Event::Error(text) => {
-                self.context
-                    .log
-                    .warn(&format!("NATS: {}", text.trim_start_matches("nats: ")));
-                self.last_error = text;
-            }
+            Event::Error(text) => self.report(text),
         }
     }
 
@@ -258,6 +239,8 @@ impl ConnectionTask {
                     down.as_millis()
                 ));
                 self.last_error.clear();
+                self.denials.clear();
+                context.warn_of_small_messages();
                 imports.resume(context);
                 exports.announce_all(context);
             }

@@ -20,9 +20,12 @@ use super::send_budget::SendBudget;
 use super::subjects::Subjects;
 use crate::clock::Clock;
 use crate::error::Failure;
+use crate::limits::Size;
 
 /// Space for the envelope in a NATS message: names and numbers besides the body.
 const ENVELOPE_BYTES: usize = 4 << 10;
+/// Smallest accepted limit of a server for a NATS message: half of each is left for the body.
+pub(super) const MAX_PAYLOAD_MIN: usize = 2 * ENVELOPE_BYTES;
 
 /// State that a proxy checks before a call.
 ///
@@ -124,6 +127,18 @@ impl NatsContext {
             .max_payload()
             .saturating_sub(ENVELOPE_BYTES)
             .max(1)
+    }
+
+    /// Warns of a server with a smaller limit for messages than the first server had to have.
+    pub(super) fn warn_of_small_messages(&self) {
+        let bytes_max = self.client.max_payload();
+        if bytes_max < MAX_PAYLOAD_MIN {
+            self.log.warn(&format!(
+                "the NATS server accepts messages of at most {bytes_max} bytes, expected at \
+                 least {}: raise its `max_payload`",
+                Size(MAX_PAYLOAD_MIN)
+            ));
+        }
     }
 
     /// Packs a body into an envelope. Returns the bytes to send in chunks if the body is too

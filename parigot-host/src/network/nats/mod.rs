@@ -60,17 +60,20 @@
 //!
 //! # Modules
 //!
-//! [`connection`] connects. [`connection_task`] runs on the transport's own thread and owns all
-//! state. [`forward`] receives messages, and [`outbox`] sends them within the [`send_budget`].
+//! [`connection`] connects, and [`connect_error`] explains failed attempts. [`server_errors`] and
+//! [`denial`] handle missing permissions. [`connection_task`] runs on the transport's own thread
+//! and owns all state. [`forward`] receives messages, and [`outbox`] sends them within the [`send_budget`].
 //! [`event`] has the input of the task. [`imports`] holds the services of other processes, with a
 //! [`peer_registry`] each. [`exports`] holds the services of this process, with their
 //! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
 //! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
 
 mod chunks;
+mod connect_error;
 mod connection;
 mod connection_task;
 mod context;
+mod denial;
 mod envelope;
 mod event;
 mod exports;
@@ -83,6 +86,7 @@ mod micro;
 mod outbox;
 mod peer_registry;
 mod send_budget;
+mod server_errors;
 mod subjects;
 #[cfg(test)]
 mod tests;
@@ -133,7 +137,8 @@ impl Nats {
     ///
     /// # Errors
     ///
-    /// If no server accepts the connection within 5 seconds.
+    /// If no server accepts the connection within 5 seconds, if the server accepts small messages
+    /// only, or if the user lacks a permission that each process needs.
     pub(crate) fn connect(identity: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
         let availability = Arc::new(Availability::new());
         let send_budget = SendBudget::default();

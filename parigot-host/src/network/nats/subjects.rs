@@ -90,6 +90,35 @@ impl Subjects {
     }
 }
 
+impl Subjects {
+    /// Splits a subject of the deployment into its verb and the rest; `None` for other subjects.
+    pub(super) fn split<'s>(&self, subject: &'s str) -> Option<(&'s str, &'s str)> {
+        subject
+            .strip_prefix("parigot.")?
+            .strip_prefix(&*self.app)?
+            .strip_prefix('.')?
+            .split_once('.')
+    }
+
+    /// Returns the pattern of a permission for a subject: wildcards replace the parts that differ
+    /// from run to run.
+    pub(super) fn pattern(&self, subject: &str) -> String {
+        match self.split(subject) {
+            Some((verb @ ("inbox" | "chunks" | "cancel" | "schema"), _)) => self.subject(verb, ">"),
+            // The schema hash changes with each change of the `.proto` file.
+            Some(("call", rest)) => {
+                let service = rest.rsplit_once('.').map_or(rest, |(service, _)| service);
+                self.subject("call", &format!("{service}.*"))
+            }
+            Some(_) => subject.to_owned(),
+            None => {
+                let first = subject.split('.').next().unwrap_or_default();
+                format!("{first}.>")
+            }
+        }
+    }
+}
+
 /// Returns the call id at the end of a subject.
 pub(super) fn call_of(subject: &str) -> Option<CallId> {
     subject.rsplit('.').next()?.parse().ok()

@@ -24,6 +24,15 @@ pub(crate) struct GuestDeclaration<'a> {
     pub(crate) bind: &'a BTreeMap<String, String>,
     /// Role in the deployment; `None` for a guest of the host itself, such as a proxy.
     pub(crate) role: Option<Role>,
+    /// Process of the guest; `None` if all guests are in one process.
+    pub(crate) process: Option<&'a str>,
+}
+
+impl GuestDeclaration<'_> {
+    /// Returns whether the other guest is in the same process. Guests of the host are in all.
+    fn is_beside(&self, other: &GuestDeclaration<'_>) -> bool {
+        self.process == other.process || other.role.is_none()
+    }
 }
 
 /// Resolved requirement.
@@ -79,7 +88,7 @@ impl Graph {
             let bound = requires.map(|required| {
                 let bound = match exporters.get(&*required.service.name) {
                     Some(exporters) => choose(guest, required, exporters, guests)
-                        .map(|chosen| bind(&required.service, chosen)),
+                        .map(|chosen| bind(&required.service, &chosen)),
                     None => Err(missing(guest, &required.service, guests, &exporters)),
                 };
                 bound.unwrap_or_else(|error| {
@@ -211,45 +220,79 @@ fn unknown_bindings(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
 
 /// Returns the exporters of a requirement: the one that the deployment binds, or all of them.
 ///
+/// Exporters in other processes are called only without one in the guest's own process. The
+/// deployment binds to guests of the own process alone, because a process knows the services of
+/// other processes without their guests.
+///
 /// # Errors
 ///
 /// If the deployment binds the requirement to another guest, or must bind it and does not.
-fn choose<'e, 'a>(
+fn choose<'a>(
     guest: &GuestDeclaration<'_>,
     required: &Requirement,
-    exporters: &'e [ExportedService<'a>],
+    exporters: &[ExportedService<'a>],
     guests: &[GuestDeclaration<'_>],
-) -> Result<&'e [ExportedService<'a>], GraphError> {
+) -> Result<Vec<ExportedService<'a>>, GraphError> {
     let name_of = |exporter: &ExportedService<'_>| guests[exporter.0].name;
+    let is_local = |exporter: &&ExportedService<'_>| guest.is_beside(&guests[exporter.0]);
     let service = || required.service.name.clone();
     let binding = || required.binding.clone();
-    let Some(bound) = guest.bind.get(&required.binding) else {
-        // Without a binding name, all exporters share the service: see `exporters`.
-        if required.binding.is_empty() || exporters.len() == 1 {
-            return Ok(exporters);
-        }
-        return Err(GraphError::Ambiguous {
-            service: service(),
-            guest: guest.name.to_owned(),
-            binding: binding(),
-            exporters: exporters
-                .iter()
-                .map(|one| name_of(one).to_owned())
-                .collect(),
-        });
-    };
-    match exporters.iter().position(|one| name_of(one) == bound) {
-        Some(at) => Ok(&exporters[at..=at]),
-        None => Err(GraphError::BoundElsewhere {
-            service: service(),
-            guest: guest.name.to_owned(),
-            binding: binding(),
-            exporter: bound.clone(),
-            nearest: suggest::nearest(bound, exporters.iter().map(name_of))
-                .or_else(|| exporters.first().map(name_of))
-                .map(str::to_owned),
-        }),
+    let local: Vec<_> = exporters.iter().filter(is_local).copied().collect();
+    if let Some(bound) = guest.bind.get(&required.binding) {
+        return match local.iter().find(|one| name_of(one) == bound) {
+            Some(one) => Ok(vec![*one]),
+            None => Err(GraphError::BoundElsewhere {
+                service: service(),
+                guest: guest.name.to_owned(),
+                binding: binding(),
+                exporter: bound.clone(),
+                nearest: nearest_exporter(bound, &local, guests),
+            }),
+        };
     }
+    let are_elsewhere = local.is_empty();
+    let chosen = if are_elsewhere {
+        exporters.to_vec()
+    } else {
+        local
+    };
+    // Without a binding name, all exporters share the service: see `exporters`. A process cannot
+    // choose among other processes, so calls go to all of them, and these must share the service.
+    let (first, .., service_of_first) = chosen[0];
+    let all_share = || {
+        chosen[1..]
+            .iter()
+            .all(|(other, ..)| share(&guests[first], &guests[*other], service_of_first))
+    };
+    if required.binding.is_empty() || chosen.len() == 1 || are_elsewhere && all_share() {
+        return Ok(chosen);
+    }
+    Err(GraphError::Ambiguous {
+        service: service(),
+        guest: guest.name.to_owned(),
+        binding: binding(),
+        exporters: chosen.iter().map(|one| name_of(one).to_owned()).collect(),
+        are_elsewhere,
+    })
+}
+
+/// Returns the guest among the exporters whose name is most similar, or else the first one.
+fn nearest_exporter(
+    name: &str,
+    exporters: &[ExportedService<'_>],
+    guests: &[GuestDeclaration<'_>],
+) -> Option<String> {
+    let names = || {
+        exporters
+            .iter()
+            .map(|exporter| &guests[exporter.0])
+            // The deployment does not know the guests of the host.
+            .filter(|guest| guest.role.is_some())
+            .map(|guest| guest.name)
+    };
+    suggest::nearest(name, names())
+        .or_else(|| names().next())
+        .map(str::to_owned)
 }
 
 /// Returns whether each requirement of a service has a binding name, and there is one at least.

@@ -3,9 +3,10 @@
 //! Equal schema hashes fit. Otherwise the descriptors are compared by the effect of each difference
 //! in protobuf's wire format:
 //!
-//! - The exporter needs every method of the client. The exporter also needs every field, at any
-//!   depth, of the messages that these methods take and return. The exporter may have more, because
-//!   the client neither sends nor reads unknown fields.
+//! - A method of the client that the exporter lacks is no difference: such calls fail, and others
+//!   work. The exporter needs every field, at any depth, of the messages that the common methods
+//!   take and return. The exporter may have more, because the client neither sends nor reads
+//!   unknown fields.
 //! - Fields are matched by number. A field may change its name, unless the exporter has a field of
 //!   the old name under another number: then the numbers have changed. Names of messages do not
 //!   count.
@@ -38,15 +39,20 @@
 //!
 //! The client writes requests and the exporter reads them. For responses the roles are swapped.
 
+mod missing_method;
+mod wire_type;
+
 use std::collections::{HashMap, HashSet};
 
 use parigot_abi::manifest::Service;
-use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::field_descriptor_proto::Label;
 use prost_types::{
     DescriptorProto, FieldDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto,
 };
 
-use crate::descriptors::pool::{Pool, is_well_known};
+pub(crate) use self::missing_method::MissingMethod;
+use self::wire_type::WireType;
+use crate::descriptors::pool::{Pool, harmless, is_well_known};
 pub use crate::error::SchemaError;
 
 /// Description of a service by one guest, which is a client or an exporter of the service.
@@ -59,17 +65,18 @@ pub(crate) struct ServiceDescription<'a> {
     pub(crate) descriptors: &'a [u8],
 }
 
-/// Compares the schema of a client with the schema of the exporter.
+/// Compares the schema of a client with the schema of the exporter. Returns the methods of a
+/// fitting client that the exporter lacks: calls of these methods fail.
 ///
 /// # Errors
 ///
-/// If the client cannot call the exporter, or if the schemas differ and cannot be compared.
+/// If the schemas of the common methods differ, or if the schemas cannot be compared.
 pub(crate) fn fits(
     client: ServiceDescription<'_>,
     exporter: ServiceDescription<'_>,
-) -> Result<(), SchemaError> {
+) -> Result<Vec<MissingMethod>, SchemaError> {
     if client.service.schema == exporter.service.schema {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let client_pool = descriptors(client)?;
     let exporter_pool = descriptors(exporter)?;
@@ -79,12 +86,18 @@ pub(crate) fn fits(
         client,
         exporter,
         differences: Vec::new(),
+        missing: Vec::new(),
         seen: HashSet::new(),
     };
     comparison.compare_methods()?;
-    let differences = comparison.differences;
-    if differences.is_empty() {
-        Ok(())
+    let Comparison {
+        differences,
+        missing,
+        ..
+    } = comparison;
+    // Each missing method is among the differences, in the order of the client's schema.
+    if differences.len() == missing.len() {
+        Ok(missing)
     } else {
         Err(SchemaError::Differences { differences })
     }
@@ -108,12 +121,6 @@ fn unusable(guest: &str, problem: String) -> SchemaError {
         guest: guest.to_owned(),
         problem: harmless(&problem),
     }
-}
-
-/// Escapes names from descriptors. Names in protobuf are ASCII; other characters could forge text
-/// in messages.
-fn harmless(text: &str) -> String {
-    text.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "\u{fffd}")
 }
 
 /// Schema of the client or of the exporter, indexed by name.
@@ -178,6 +185,7 @@ struct Comparison<'a> {
     client: Side<'a>,
     exporter: Side<'a>,
     differences: Vec<String>,
+    missing: Vec<MissingMethod>,
     /// Pairs that were compared or are being compared.
     seen: HashSet<Pair>,
 }
@@ -220,7 +228,10 @@ impl<'a> Comparison<'a> {
             }
             let mut offered = self.exporter.service.method.iter();
             let Some(offered) = offered.find(|offered| offered.name() == method.name()) else {
-                self.differ(format!("method {} is missing", method.name()));
+                let missing =
+                    MissingMethod::new(method, self.client.service, self.exporter.service);
+                self.differ(missing.to_string());
+                self.missing.push(missing);
                 continue;
             };
             let served = stream_kind(offered);
@@ -442,56 +453,6 @@ fn describe(field: &FieldDescriptorProto) -> String {
 
 fn repeated(field: &FieldDescriptorProto) -> bool {
     field.label() == Label::Repeated
-}
-
-/// Wire representation of a value: a row of the table above.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum WireType {
-    Varint,
-    Zigzag,
-    Bits32,
-    Bits64,
-    Float,
-    Double,
-    Text,
-    Bytes,
-    Message,
-    Group,
-}
-
-impl WireType {
-    fn of(field: &FieldDescriptorProto) -> Self {
-        match field.r#type() {
-            Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => {
-                WireType::Varint
-            }
-            Type::Sint32 | Type::Sint64 => WireType::Zigzag,
-            Type::Fixed32 | Type::Sfixed32 => WireType::Bits32,
-            Type::Fixed64 | Type::Sfixed64 => WireType::Bits64,
-            Type::Float => WireType::Float,
-            Type::Double => WireType::Double,
-            Type::String => WireType::Text,
-            Type::Bytes => WireType::Bytes,
-            Type::Message => WireType::Message,
-            Type::Group => WireType::Group,
-        }
-    }
-
-    fn can_be_read_as(self, other: WireType) -> bool {
-        self == other
-            || matches!(
-                (self, other),
-                (WireType::Text | WireType::Message, WireType::Bytes)
-            )
-    }
-
-    /// Returns true if repeated values of this row may be packed.
-    fn may_be_packed(self) -> bool {
-        !matches!(
-            self,
-            WireType::Text | WireType::Bytes | WireType::Message | WireType::Group
-        )
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ fn differences(client: &str, exporter: &str) -> Vec<String> {
 #[track_caller]
 fn compare(client: &Described, exporter: &Described) -> Vec<String> {
     match fits(client.of("app"), exporter.of("store")) {
-        Ok(()) => Vec::new(),
+        Ok(missing) => missing.iter().map(ToString::to_string).collect(),
         Err(SchemaError::Differences { differences }) => differences,
         Err(error) => panic!("{error}"),
     }
@@ -164,16 +164,74 @@ fn invalid_descriptors_are_rejected() {
     check(without_messages.encode_to_vec(), "they lack x.Req");
 }
 
+/// Returns the methods that an exporter lacks, where client and exporter have these methods.
+#[track_caller]
+fn missing(client: &str, exporter: &str) -> Vec<MissingMethod> {
+    let proto = |methods: &str| {
+        let text = format!(
+            "package x; service S {{ {methods} }} \
+             message Req {{}} message Res {{}} message Other {{}}"
+        );
+        set("proto3", &text)
+    };
+    let client = service(1, proto(client));
+    let exporter = service(2, proto(exporter));
+    fits(client.of("app"), exporter.of("store")).expect("the common methods are the same")
+}
+
 #[test]
-fn a_method_that_the_exporter_lacks_is_named() {
-    let messages = "message Req {} message Res {}";
-    let two = format!(
-        "package x; service S {{ rpc Get(Req) returns (Res); rpc Put(Req) returns (Res); }} \
-         {messages}"
+fn a_client_fits_without_its_missing_methods() {
+    let get = "rpc Get(Req) returns (Res);";
+    let both = "rpc Get(Req) returns (Res); rpc Put(Req) returns (Res);";
+    let put = MissingMethod {
+        name: "Put".into(),
+        new_name: None,
+    };
+    assert_eq!(missing(both, get), [put]);
+    assert_eq!(missing(get, both), []);
+}
+
+#[test]
+fn a_missing_method_has_a_likely_new_name() {
+    let new_name = |exporter: &str| {
+        let [missing] = &missing(
+            "rpc Get(Req) returns (Res); rpc Fetch(Req) returns (Res);",
+            &format!("rpc Get(Req) returns (Res); {exporter}"),
+        )[..] else {
+            panic!("`Fetch` alone must be missing");
+        };
+        missing.new_name.clone()
+    };
+    let load = "rpc Load(Req) returns (Res);";
+    let fetched = "rpc Fetched(Other) returns (Res);";
+    let name = |name: &str| Some(name.to_owned());
+    assert_eq!(new_name(&format!("{load} {fetched}")), name("Load"));
+    let search = "rpc Search(Req) returns (Res);";
+    assert_eq!(new_name(&format!("{load} {search}")), name("Search"));
+    assert_eq!(new_name(fetched), name("Fetched"));
+    assert_eq!(new_name("rpc Drop(Other) returns (Res);"), None);
+    // A stream cannot take the place of a unary method.
+    assert_eq!(new_name("rpc Load(Req) returns (stream Res);"), None);
+}
+
+#[test]
+fn a_missing_method_is_listed_with_other_differences() {
+    let proto = |methods: &str, ty: &str| {
+        format!("package x; service S {{ {methods} }} message M {{ {ty} a = 1; }}")
+    };
+    let client = proto("rpc Take(M) returns (M); rpc Put(M) returns (M);", "int32");
+    let exporter = proto("rpc Move(M) returns (M); rpc Put(M) returns (M);", "int64");
+    let missing = "method Take is missing (likely new name: Move)";
+    assert_eq!(differences(&client, &exporter), [missing]);
+    let exporter = exporter.replace("int64", "bytes");
+    assert_eq!(
+        differences(&client, &exporter),
+        [
+            missing,
+            "x.M.a (1) is sent by `app` as int32 and read by `store` as bytes",
+            "x.M.a (1) is sent by `store` as bytes and read by `app` as int32",
+        ]
     );
-    let one = format!("package x; service S {{ rpc Get(Req) returns (Res); }} {messages}");
-    assert_eq!(differences(&two, &one), ["method Put is missing"]);
-    assert_eq!(differences(&one, &two), [""; 0]);
 }
 
 #[test]

@@ -4,14 +4,17 @@
 use e2e::{App, Ended, Language, Nats, PAIRS};
 
 /// Headers and trailers that the callee sends if the word begins with `metadata`.
-const SENT: &str = "; headers: served-by=first served-by=second token-bin=00ff10; trailers: \
+const SENT: &str = "; headers: served-by=first served-by=second token-bin=00ff10,ab; trailers: \
                     cost=7 cost=8 digest-bin=cafe";
 
 /// Arguments of the asker, and the ends that it logs.
 fn questions() -> Vec<(&'static str, String)> {
     let fixed = [FAILURES, NESTED, DYNAMIC, REPEATED].concat();
     let with_metadata = [
-        ("a/metadata", "\"colour=red colour=blue token-bin=00ff10\""),
+        (
+            "a/metadata",
+            "\"colour=red colour=blue token-bin=00ff10,ab\"",
+        ),
         ("a/metadata-error", "CLOSED, FAILED_PRECONDITION, answered"),
         (
             "a/metadata-status",

@@ -1,6 +1,6 @@
 //! The ways in which a call ends.
 
-use e2e::{App, Ended, go_guest, guest};
+use e2e::{App, Ended, Language, Nats, PAIRS, go_guest, guest};
 
 /// Runs the driver with these calls against the echo service, which is not restarted.
 fn drive(calls: &[&str]) -> Ended {
@@ -274,4 +274,51 @@ fn many_short_tasks_do_not_exceed_the_budget() {
         &["toil:300+echo:1"],
         &["toil:300: 0 bytes", "echo:1: 1 bytes"],
     );
+}
+
+/// Returns the echo service without its method `Misbehave`, which has another name there.
+fn without_misbehave(service: Language) -> Vec<u8> {
+    let mut wasm = service.echo().to_vec();
+    let name = b"Misbehave";
+    for at in 0..wasm.len() - name.len() {
+        if wasm[at..].starts_with(name) {
+            wasm[at..at + name.len()].copy_from_slice(b"Mishandle");
+        }
+    }
+    wasm
+}
+
+#[test]
+fn only_calls_of_a_missing_method_fail() {
+    let nats = Nats::start();
+    for pair in PAIRS {
+        let ends = |exporter: &str| {
+            let text = format!("UNIMPLEMENTED, no such method: {exporter} has no such method");
+            [format!("refuse: {text}"), "echo:1: 1 bytes".to_owned()]
+        };
+        let calls = format!("args = {:?}", ["refuse", "echo:1"]);
+        let app = App::new(&format!(
+            "[service.echo]\nwasm = \"echo.wasm\"\n\
+             [program.driver]\nwasm = \"driver.wasm\"\n{calls}\n"
+        ));
+        let app = app
+            .with("echo.wasm", without_misbehave(pair.1))
+            .with("driver.wasm", pair.0.driver());
+        let ended = app.run();
+        assert_eq!(
+            ended.messages_of("driver"),
+            ends("echo"),
+            "{pair:?}: {}",
+            ended.stderr
+        );
+        let ended = app
+            .apart(&nats, &[("front", "driver"), ("back", "echo")])
+            .run();
+        assert_eq!(
+            ended.messages_of("front/driver"),
+            ends("echo.v1.Echo"),
+            "{pair:?}: {}",
+            ended.stderr
+        );
+    }
 }

@@ -314,7 +314,7 @@ fn removed_and_retyped_fields_are_named() {
   × {problem}
   ╰─▶ stock.v1.Item.count (2) is sent by `shop` as int32 and read by `stock` as double
       stock.v1.Item.fragile (3) is missing
-      method Take is missing
+      method Take is missing (likely new name: Move)
    ╭─[app.toml:3:8]
  2 │ [program.shop]
  3 │ wasm = "shop.wasm"
@@ -326,6 +326,71 @@ fn removed_and_retyped_fields_are_named() {
     );
     assert_eq!(ended.stderr.trim(), expected.trim());
     assert_eq!(ended.status, Some(3));
+}
+
+/// Returns a shop that was built with `OLD`, and a stock in which `Take` is called `Move`.
+fn with_renamed_method() -> App {
+    let [old, new] = [stock(1, OLD), stock(2, &OLD.replace("Take", "Move"))];
+    App::new("")
+        .with_described("shop", &[], &[old.service], &old.descriptors)
+        .with_described("stock", &[new.service], &[], &new.descriptors)
+}
+
+const RENAMED: &str = "was built with stock.v1.Stock/Take, which `stock` lacks: calls of this \
+                       method fail with UNIMPLEMENTED; its likely new name is Move";
+
+#[test]
+fn a_missing_method_is_a_warning() {
+    let app = with_renamed_method();
+    let ended = app.run_subcommand("check", &[]);
+    assert_eq!(ended.stderr, format!("warning: `shop` {RENAMED}\n"));
+    let expected = "app.toml: its 2 guests fit, launched in this order:\n   1  stock\n   2  shop\n";
+    assert_eq!((&*ended.stdout, ended.status), (expected, Some(0)));
+    let (object, status) = object(&app);
+    assert_eq!((&object["fits"], status), (&json!(true), Some(0)));
+    let warning = json!({ "guest": "shop", "message": RENAMED });
+    assert_eq!(object["warnings"], json!([warning]));
+}
+
+#[test]
+fn a_strict_check_refuses_warnings() {
+    let ended = with_renamed_method().run_subcommand("check", &["--strict"]);
+    assert_eq!(ended.stderr, format!("warning: `shop` {RENAMED}\n"));
+    assert_eq!((&*ended.stdout, ended.status), ("", Some(3)));
+    let ended = with_renamed_method().run_subcommand("check", &["--strict", "--format", "json"]);
+    assert!(ended.stdout.contains(r#""fits":false"#), "{}", ended.stdout);
+    assert_eq!(ended.status, Some(3));
+    let ended = helloworld().run_subcommand("check", &["--strict"]);
+    assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
+}
+
+#[test]
+fn warnings_are_shown_beside_problems() {
+    let app = with_renamed_method().with_service("cook", &[], &["x.None"]);
+    let ended = app.run_subcommand("check", &[]);
+    let problem = "`cook` requires x.None, which no guest of the deployment exports";
+    assert!(ended.stderr.contains(problem), "{}", ended.stderr);
+    let warning = format!("warning: `shop` {RENAMED}\n");
+    assert!(ended.stderr.ends_with(&warning), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(3));
+}
+
+/// Each process calls its own exporter, so nothing needs to choose between the two.
+#[test]
+fn a_name_means_the_exporter_of_the_own_process() {
+    let processes = "[network]\nnats = \"nats://127.0.0.1\"\n\
+                     [process.front]\nguests = [\"near\", \"shop\"]\n\
+                     [process.back]\nguests = [\"far\"]\n";
+    let app = App::new("")
+        .with_service("near", &["x.Kv"], &[])
+        .with_service("far", &["x.Kv"], &[])
+        .with_service("shop", &[], &["x.Kv as cache"])
+        .with_tables(processes);
+    let ended = app.run_subcommand("check", &[]);
+    let expected = "app.toml: its 3 guests fit, launched in this order:\n   1  far, near\n   2  \
+                    shop\nwith these bindings:\n      shop -> near  x.Kv as cache\nin 2 \
+                    processes, none of which calls another\n";
+    assert_eq!((&*ended.stdout, &*ended.stderr), (expected, ""));
 }
 
 #[test]

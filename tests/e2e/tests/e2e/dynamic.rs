@@ -71,6 +71,24 @@ fn each_language_calls_each_by_name() {
 }
 
 #[test]
+fn a_request_that_is_nested_too_deep_is_refused() {
+    // Groups of an unknown field: a decoder must count them as well.
+    let nested = |levels| format!("Echo={}{}", "13".repeat(levels), "14".repeat(levels));
+    let args = [&*nested(100), &*nested(101)];
+    let ended = run(&guest("dynamic"), &guest("echo"), &args);
+    let messages = ended.messages_of("dynamic");
+    let [_, echoed, refused] = &messages[..] else {
+        panic!("{}", ended.stderr)
+    };
+    assert_eq!(echoed, "Echo: ");
+    let told = "Echo: refused: INVALID_ARGUMENT: undecodable: the request";
+    assert!(
+        refused.starts_with(told) && refused.contains("recursion limit reached"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_service_required_by_name_is_checked_and_drawn() {
     let alone = "[program.dynamic]\nwasm = \"dynamic.wasm\"\n";
     let refused = App::new(alone).with("dynamic.wasm", guest("dynamic")).run();

@@ -78,7 +78,8 @@ fn a_guest_that_reports_false_progress() {
 fn a_guest_that_overflows_the_stack() {
     check_faulty(
         "recurse",
-        "INTERNAL, callee trapped: faulty trapped: call depth exceeds the stack of 1 MiB",
+        "INTERNAL, callee trapped: faulty trapped: stack overflow: call depth exceeds the stack of \
+         1 MiB",
     );
 }
 
@@ -86,8 +87,36 @@ fn a_guest_that_overflows_the_stack() {
 fn a_guest_that_overflows_its_shadow_stack() {
     check_faulty(
         "Overflow",
+        "INTERNAL, callee trapped: faulty trapped: stack overflow: calls or local values need \
+         more than the stack in the guest's memory, 1 MiB in Rust; recurse less deeply",
+    );
+}
+
+#[test]
+fn a_guest_that_reads_outside_its_memory() {
+    check_faulty(
+        "wild",
         "INTERNAL, callee trapped: faulty trapped: wasm trap: out of bounds memory access",
     );
+}
+
+#[test]
+fn a_guest_that_calls_process_exit() {
+    check_faulty(
+        "exit",
+        "INTERNAL, callee trapped: faulty trapped: called `std::process::exit`, which only traps \
+         in a guest; return from `main`, or await `cx.exit(code)`",
+    );
+}
+
+#[test]
+fn a_guest_that_calls_process_abort() {
+    let ran = check_faulty("abort", "INTERNAL, callee trapped: faulty trapped: ");
+    let told = ran
+        .messages_of("driver")
+        .next()
+        .expect("the caller has got an error");
+    assert!(told.contains("`std::process::abort`"), "{told}");
 }
 
 #[test]
@@ -95,7 +124,7 @@ fn a_guest_that_traps() {
     check_faulty(
         "Trap",
         "INTERNAL, callee trapped: faulty trapped: wasm trap: wasm `unreachable` instruction \
-         executed",
+         executed, as by `std::process::abort`; panic with a message instead",
     );
 }
 

@@ -302,6 +302,48 @@ fn without_a_server_the_start_fails_with_help() {
     assert_eq!(ended.status, Some(3));
 }
 
+/// The start ends long before its `startup_deadline` of 30 s, with another status.
+#[test]
+fn a_missing_permission_ends_the_start() {
+    let nats = Nats::with_config(
+        "authorization { users: [{ user: front, password: p, permissions: {
+            publish: { deny: \"*.*.query.>\" } } }] }",
+    );
+    let denied = |app: &str| {
+        format!(
+            "the NATS server denies a permission: to publish to parigot.{app}.query.echo.v1.Echo: \
+             add \"parigot.{app}.query.echo.v1.Echo\" to `publish` in the permissions of this user"
+        )
+    };
+    let login = "user = \"front\"\npassword = { file = \"password\" }\n";
+    let logged_in = |app: App| {
+        let file = std::fs::read_to_string(app.file()).expect("the app must have a file");
+        app.with(
+            "app.toml",
+            file.replace("[network]\n", &format!("[network]\n{login}")),
+        )
+        .with("password", "p")
+    };
+    let ended = logged_in(driver_and_echo(&nats, &[]))
+        .start_process("front")
+        .wait();
+    let fault = format!("cannot find the processes that offer it: {}", denied("app"));
+    assert!(ended.stderr.contains(&fault), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+
+    let dynamic = App::new(
+        "[service.echo]\nwasm = \"echo.wasm\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\n",
+    );
+    let dynamic = dynamic
+        .with("echo.wasm", guest("echo"))
+        .with("dynamic.wasm", guest("dynamic"))
+        .apart(&nats, &[("front", "dynamic"), ("back", "echo")]);
+    let ended = logged_in(dynamic).start_process("front").wait();
+    let problem = "`dynamic` requires echo.v1.Echo by name, and no process can be found: ";
+    assert!(ended.stderr.contains(problem), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(3), "{}", ended.stderr);
+}
+
 #[test]
 fn handles_survive_a_killed_and_restarted_process() {
     let nats = Nats::start();

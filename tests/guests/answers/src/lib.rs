@@ -81,6 +81,7 @@ fn set_metadata(cx: &Context) {
     cx.set_header("served-by", "first");
     cx.set_header("served-by", "second");
     cx.set_header_bin("token-bin", &[0, 0xff, 0x10]);
+    cx.set_header_bin("token-bin", &[0xab]);
     cx.set_header("parigot-user", "root");
     cx.set_trailer("cost", "7");
     cx.set_trailer("cost", "8");
@@ -88,16 +89,20 @@ fn set_metadata(cx: &Context) {
     cx.set_trailer_bin("digest", &[1]);
 }
 
-/// Returns the entries of the request.
+/// Returns the entries of the request; the values of a binary key together.
 fn metadata_of(cx: &Context) -> String {
     let entries = cx.metadata_pairs().map(|(key, value)| {
         if key.ends_with("-bin") {
-            format!("{key}={}", hex(&cx.metadata_bin(key).unwrap_or_default()))
+            let values = cx.metadata_all_bin(key).flatten();
+            let values: Vec<_> = values.map(|bytes| hex(&bytes)).collect();
+            format!("{key}={}", values.join(","))
         } else {
             format!("{key}={value}")
         }
     });
-    entries.collect::<Vec<_>>().join(" ")
+    let mut entries: Vec<_> = entries.collect();
+    entries.dedup();
+    entries.join(" ")
 }
 
 fn hex(bytes: &[u8]) -> String {

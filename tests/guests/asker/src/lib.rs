@@ -101,6 +101,7 @@ fn prepared<C: Client>(client: C, word: &str, deadline: Option<Duration>) -> C {
         .with_metadata("Parigot-User", "root")
         .with_metadata("colour", "blue")
         .with_metadata_bin("token-bin", &[0, 0xff, 0x10])
+        .with_metadata_bin("token-bin", &[0xab])
         .with_metadata_bin("token", &[1])
 }
 
@@ -196,12 +197,17 @@ fn describe_entries(name: &str, entries: Entries<'_>) -> String {
     if entries.is_empty() {
         return String::new();
     }
-    let entry = |(key, value): (&str, &str)| match entries.get_bin(key) {
-        Some(bytes) if key.ends_with("-bin") => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!(" {key}={hex}")
+    let hex =
+        |bytes: Vec<u8>| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let entry = |(key, value): (&str, &str)| {
+        if key.ends_with("-bin") {
+            let values: Vec<_> = entries.get_all_bin(key).flatten().map(hex).collect();
+            format!(" {key}={}", values.join(","))
+        } else {
+            format!(" {key}={value}")
         }
-        _ => format!(" {key}={value}"),
     };
-    format!("; {name}:{}", entries.iter().map(entry).collect::<String>())
+    let mut words: Vec<_> = entries.iter().map(entry).collect();
+    words.dedup();
+    format!("; {name}:{}", words.concat())
 }

@@ -206,6 +206,12 @@ impl Guest {
             "stubborn" => loop {
                 black_box(CONTROL.yield_now());
             },
+            // SAFETY: none; the address is beyond the memory, so the guest traps.
+            "wild" => {
+                _ = unsafe { std::ptr::with_exposed_provenance::<u8>(1 << 31).read_volatile() }
+            }
+            "exit" => std::process::exit(3),
+            "abort" => std::process::abort(),
             "recurse" => _ = black_box(faults::recurse(0)),
             "flood" => (0..amount).for_each(|_| self.log(NO_CALL, b"what a flood")),
             "line" => self.log(NO_CALL, &vec![b'x'; amount]),

@@ -94,6 +94,24 @@ impl Imports {
         self.fail(call, Failure::disconnected(down.unwrap_or(Duration::ZERO)));
     }
 
+    /// Fails the calls to a service, because the server denies messages to its exporters.
+    pub(crate) fn denied(&mut self, service: &str, reason: &str) {
+        // After an answer, the permission was removed while calls were running. They end at their
+        // deadline, because they may have run.
+        if self
+            .services
+            .get(service)
+            .is_none_or(|import| import.is_answered)
+        {
+            return;
+        }
+        let calls = self.calls.values().filter(|sent| sent.service == service);
+        let denied: Vec<_> = calls.map(|sent| sent.call).collect();
+        for call in denied {
+            self.fail(call, Failure::denied(reason));
+        }
+    }
+
     /// Fails a call whose request had no subscriber.
     pub(crate) fn no_responders(&mut self, subject: &str) -> Result<(), Unexpected> {
         let call = call_of(subject).ok_or(Unexpected)?;
@@ -120,6 +138,9 @@ impl Imports {
         let Some(sent) = self.calls.get_mut(&call.key()) else {
             return Ok(());
         };
+        if let Some(import) = self.services.get_mut(&sent.service) {
+            import.is_answered = true;
+        }
         match message {
             PeerMessage::Continue(_) => {
                 // Taken, so that a repeated message does not send the chunks again.

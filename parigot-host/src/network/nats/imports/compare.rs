@@ -9,7 +9,8 @@ use crate::start::schema::{self, ServiceDescription};
 /// Longest reason of an incompatibility in bytes. A peer controls its schema and so the text.
 const REASON_BYTES_MAX: usize = 1 << 10;
 
-/// Checks if the local guests can call the service of a peer.
+/// Checks if the local guests can call the service of a peer. Returns a warning, in one line, if
+/// the peer lacks methods of the local guests.
 ///
 /// # Errors
 ///
@@ -19,7 +20,7 @@ pub(super) fn compare(
     required: &ImportSpec,
     peer: &PeerId,
     offered: SchemaReply,
-) -> Result<(), String> {
+) -> Result<Option<String>, String> {
     let service = &required.service;
     let required_service = Service {
         name: service.clone(),
@@ -41,14 +42,28 @@ pub(super) fn compare(
         service: &offered_service,
         descriptors: &offered.descriptors,
     };
-    schema::fits(client, exporter).map_err(|error| {
-        let mut reason = error.to_string().replace('\n', "; ");
-        reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
-        format!(
+    let here = &me.process;
+    let there = &peer.process;
+    match schema::fits(client, exporter) {
+        Ok(missing) if missing.is_empty() => Ok(None),
+        Ok(missing) => {
+            let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            Ok(Some(format!(
+                "process {there} lacks methods of {service} that process {here} was built with, \
+                 and calls of these methods fail: {}",
+                short(missing.join("; "))
+            )))
+        }
+        Err(error) => Err(format!(
             "incompatible schema of {service}: process {here} was built against a different \
-             version than process {there} offers: {reason}",
-            here = me.process,
-            there = peer.process,
-        )
-    })
+             version than process {there} offers: {}",
+            short(error.to_string().replace('\n', "; "))
+        )),
+    }
+}
+
+/// Cuts off the end of a reason that is too long.
+fn short(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+    reason
 }

@@ -39,6 +39,8 @@ struct Import {
     spec: ImportSpec,
     registry: PeerRegistry,
     queue: Arc<EventQueue<RemoteEvent>>,
+    /// An exporter has answered a call since the connection was made.
+    is_answered: bool,
 }
 
 /// A sent call without a reply.
@@ -81,6 +83,7 @@ impl Imports {
             spec,
             registry,
             queue,
+            is_answered: false,
         };
         self.services.insert(service, import);
     }
@@ -93,11 +96,20 @@ impl Imports {
         );
     }
 
+    /// Reports that the server denies the search for the exporters of a service.
+    pub(super) fn undiscoverable(&self, service: &str, reason: &str) {
+        if let Some(import) = self.services.get(service) {
+            let reason = reason.to_owned();
+            import.queue.push(RemoteEvent::Undiscoverable { reason });
+        }
+    }
+
     /// Restarts discovery after a time without a connection. No announcement could arrive, so no
     /// peer counts as silent yet.
     pub(super) fn resume(&mut self, context: &NatsContext) {
         for (service, import) in &mut self.services {
             import.registry.reset_silence(context.now_ns());
+            import.is_answered = false;
             Self::discover(context, service);
         }
     }
@@ -247,7 +259,12 @@ impl Imports {
             return Ok(()); // the reply to a repeated request
         }
         let compatibility = match compare(&context.me, &import.spec, peer, reply) {
-            Ok(()) => Compatibility::Compatible,
+            Ok(warning) => {
+                if let Some(warning) = warning {
+                    context.log.warn(&warning);
+                }
+                Compatibility::Compatible
+            }
             Err(reason) => {
                 context.log.error(&reason);
                 Compatibility::Incompatible(reason.into())

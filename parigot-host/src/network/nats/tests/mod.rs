@@ -9,7 +9,9 @@ mod log;
 mod login;
 mod outages;
 mod peers;
+mod permissions;
 mod server;
+mod tls;
 mod tools;
 
 use std::collections::VecDeque;
@@ -34,6 +36,7 @@ use super::identity::ProcessIdentity;
 use super::subjects::Subjects;
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::deployment::Network;
+use crate::error::NetworkError;
 use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
 use crate::network::message::{Reply, Request, ReturnAddress};
 use crate::network::transport::{ExportSpec, ImportSpec, Transport};
@@ -164,6 +167,38 @@ fn identity(server: &Server, process: &str) -> ProcessIdentity {
         clock: Arc::new(SystemClock::new()),
         message_bytes_max: 16 << 20,
     }
+}
+
+/// Tries to connect with these settings, and returns the error.
+#[track_caller]
+fn refusal(server: &Server, change: impl FnOnce(&mut Network)) -> NetworkError {
+    let mut identity = identity(server, "front");
+    change(&mut identity.network);
+    Nats::connect(identity)
+        .map(|_| ())
+        .expect_err("the connection must be refused")
+}
+
+/// Returns the error and its cause in one line.
+#[track_caller]
+fn error_of(server: &Server, change: impl FnOnce(&mut Network)) -> String {
+    let error = refusal(server, change);
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+/// Returns the next step after an error.
+fn help_of(error: &NetworkError) -> String {
+    miette::Diagnostic::help(error)
+        .expect("the error must have a next step")
+        .to_string()
+}
+
+#[track_caller]
+fn check_connects(server: &Server, change: impl FnOnce(&mut Network)) {
+    let mut identity = identity(server, "front");
+    change(&mut identity.network);
+    Nats::connect(identity).expect("the connection must be accepted");
 }
 
 impl Process {

@@ -54,7 +54,7 @@ fn a_withdrawn_service_answers_accepted_calls() {
         match events.next() {
             RemoteEvent::Answered { id, reply } => break (id == call_id(1)).then_some(reply),
             RemoteEvent::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
-            RemoteEvent::Found { .. } => panic!("no process has joined"),
+            other => panic!("{other:?}"),
         }
     };
     assert_eq!(&*reply.unwrap().payload, b"the last");
@@ -105,7 +105,7 @@ fn each_call_ends_during_a_withdrawal() {
                 );
                 failed += 1;
             }
-            RemoteEvent::Found { .. } => panic!("no process has joined"),
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!(
@@ -130,8 +130,13 @@ fn a_closing_process_notifies_its_callers() {
     assert_eq!(told.text, "process kitchen left before it replied");
 }
 
-/// Returns descriptors of `greeting.v1.Greeting` with one method.
+/// Returns descriptors of `greeting.v1.Greeting` with one unary method.
 fn descriptors(method: &str) -> Vec<u8> {
+    descriptors_of(method, false)
+}
+
+/// Returns the same descriptors with a method that may be a server stream.
+fn descriptors_of(method: &str, is_stream: bool) -> Vec<u8> {
     use prost::Message as _;
     use prost_types::{
         DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
@@ -142,6 +147,7 @@ fn descriptors(method: &str) -> Vec<u8> {
         name: Some(method.to_owned()),
         input_type: Some(".greeting.v1.M".to_owned()),
         output_type: Some(".greeting.v1.M".to_owned()),
+        server_streaming: Some(is_stream),
         ..Default::default()
     };
     let service = ServiceDescriptorProto {
@@ -184,7 +190,7 @@ fn an_incompatible_schema_fails_with_the_reason() {
         lines.of(|| Process::new(&server, "front")),
         Process::new(&server, "kitchen"),
     );
-    let _gateway = kitchen.export(2, descriptors("SayGoodbye"));
+    let _gateway = kitchen.export(2, descriptors_of("FetchGreeting", true));
     let mut events = front.import(1, descriptors("FetchGreeting"));
     // Until the schemas are compared, no process offers the service.
     let told = loop {
@@ -196,7 +202,8 @@ fn an_incompatible_schema_fails_with_the_reason() {
     };
     assert_eq!(told.cause, Cause::Unreachable);
     let text = "incompatible schema of greeting.v1.Greeting: process front was built against a \
-                different version than process kitchen offers: method FetchGreeting is missing";
+                different version than process kitchen offers: method FetchGreeting is unary for \
+                `front` and a server stream for `kitchen`";
     assert_eq!(told.text, text);
     // A compatible process is found as well, and gets all calls.
     let cellar = Process::new(&server, "cellar");
@@ -212,6 +219,31 @@ fn an_incompatible_schema_fails_with_the_reason() {
         [
             format!("ERROR {text}"),
             format!("INFO process cellar offers {SERVICE}")
+        ]
+    );
+}
+
+#[test]
+fn a_process_that_lacks_a_method_is_found_with_a_warning() {
+    let server = Server::start();
+    let lines = Lines::new();
+    let front = lines.of(|| Process::new(&server, "front"));
+    let kitchen = Process::new(&server, "kitchen");
+    let mut gateway = kitchen.export(2, descriptors("SayGoodbye"));
+    let mut events = front.import(1, descriptors("FetchGreeting"));
+    events.found();
+    // The gateway of the process answers calls of the missing method.
+    front.call(1, "").unwrap();
+    kitchen.reply(gateway.call().1, "");
+    events.answered();
+    let warning = "WARN process kitchen lacks methods of greeting.v1.Greeting that process front \
+                   was built with, and calls of these methods fail: method FetchGreeting is \
+                   missing (likely new name: SayGoodbye)";
+    assert_eq!(
+        lines.all(),
+        [
+            warning.to_owned(),
+            format!("INFO process kitchen offers {SERVICE}")
         ]
     );
 }

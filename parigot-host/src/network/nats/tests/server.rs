@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_nats::{Client, Message, RequestErrorKind, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// Limit that ends a test that would wait forever. No test passes or fails by its speed.
@@ -18,6 +19,8 @@ pub(super) struct Server {
     child: Child,
     address: String,
     flags: Vec<String>,
+    /// Folder of the configuration; removed with the server.
+    folder: Option<TempDir>,
 }
 
 impl Server {
@@ -32,7 +35,18 @@ impl Server {
             child,
             address,
             flags,
+            folder: None,
         }
+    }
+
+    /// Starts a server with this configuration.
+    pub(super) fn with_config(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("nats.conf");
+        std::fs::write(&path, config).expect("a file can be written");
+        let mut server = Self::with_flags(&["--config", &path.display().to_string()]);
+        server.folder = Some(folder);
+        server
     }
 
     /// Returns the URL of the server.

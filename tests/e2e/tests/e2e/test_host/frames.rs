@@ -54,9 +54,11 @@ fn frames_print_as_a_readable_trace() {
   3000.000 ms  host -> echo           Cancel echo.v1.Echo/Misbehave cal_…
   3000.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
   3000.000 ms  echo -> host           Exit status 1: trapped: \
-     wasm trap: wasm `unreachable` instruction executed
+     wasm trap: wasm `unreachable` instruction executed, as by `std::process::abort`; \
+     panic with a message instead, or await `cx.exit(code)`
   3000.000 ms  host -> test           Reply echo.v1.Echo/Misbehave cal_… \
-     INTERNAL: callee trapped: echo trapped: wasm trap: wasm `unreachable` instruction executed";
+     INTERNAL: callee trapped: echo trapped: wasm trap: wasm `unreachable` instruction executed, \
+     as by `std::process::abort`; panic with a message instead, or await `cx.exit(code)`";
     assert_eq!(
         lines(&run.frames()),
         shown.lines().skip(1).collect::<Vec<_>>()

@@ -1,4 +1,6 @@
-//! Tests of bindings, errors and launch steps.
+//! Tests of exporters, errors and launch steps.
+
+mod bindings;
 
 use parigot_abi::manifest::{Method, MethodFlags};
 
@@ -27,6 +29,18 @@ fn role_of(manifest: &Manifest) -> Option<Role> {
         true => Role::Program,
         false => Role::Service,
     })
+}
+
+/// Returns the declaration of a guest in the only process, with the role that the exports imply.
+fn declaration<'a>(name: &'a str, manifest: &'a Manifest) -> GuestDeclaration<'a> {
+    GuestDeclaration {
+        name,
+        manifest,
+        shared: &[],
+        bind: &UNBOUND,
+        role: role_of(manifest),
+        process: None,
+    }
 }
 
 /// Returns the graph of guests given as (name, exports, requirements).
@@ -66,6 +80,7 @@ fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Gra
             shared,
             bind: &UNBOUND,
             role: role_of(manifest),
+            process: None,
         })
         .collect();
     Graph::of(&declared)
@@ -101,20 +116,8 @@ fn requirements_and_methods_are_bound_by_name() {
     // No effect: the deadline of the exporter counts.
     requirer.requires[0].service.methods[1].deadline_ns = 5;
     let graph = Graph::of(&[
-        GuestDeclaration {
-            name: "app",
-            manifest: &requirer,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&requirer),
-        },
-        GuestDeclaration {
-            name: "store",
-            manifest: &exporter,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&exporter),
-        },
+        declaration("app", &requirer),
+        declaration("store", &exporter),
     ]);
     let target = |method, deadline_ns| {
         Some(Target {
@@ -196,19 +199,14 @@ fn a_service_required_by_name_has_all_methods() {
     let newer = manifest(vec![newer], vec![]);
     let shared = ["x.S".to_owned()];
     let graph = Graph::of(&[
-        GuestDeclaration {
-            name: "app",
-            manifest: &requirer,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&requirer),
-        },
+        declaration("app", &requirer),
         GuestDeclaration {
             name: "new",
             manifest: &newer,
             shared: &shared,
             bind: &UNBOUND,
             role: role_of(&newer),
+            process: None,
         },
         GuestDeclaration {
             name: "old",
@@ -216,6 +214,7 @@ fn a_service_required_by_name_has_all_methods() {
             shared: &shared,
             bind: &UNBOUND,
             role: role_of(&older),
+            process: None,
         },
     ]);
     let binding = &graph.bindings[0][0];
@@ -239,19 +238,14 @@ fn each_exporter_must_share_and_export_the_service() {
         ..Manifest::default()
     };
     let graph = Graph::of(&[
-        GuestDeclaration {
-            name: "a",
-            manifest: &manifest,
-            shared: &[],
-            bind: &UNBOUND,
-            role: role_of(&manifest),
-        },
+        declaration("a", &manifest),
         GuestDeclaration {
             name: "b",
             manifest: &manifest,
             shared: &shared,
             bind: &UNBOUND,
             role: role_of(&manifest),
+            process: None,
         },
     ]);
     let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
@@ -367,68 +361,6 @@ fn only_programs_and_workers_may_use_stdio() {
     assert_eq!(errors(guests), expected);
 }
 
-/// Returns the graph of `app`, which requires `x.Kv` as `cache` and as `log`, with two exporters
-/// that do not share the service.
-fn graph_of_bindings(bind: &[(&str, &str)]) -> Graph {
-    let exporter = Manifest {
-        exports: vec![service("x.Kv")],
-        ..Manifest::default()
-    };
-    let requirement = |binding: &str| Requirement {
-        service: service("x.Kv"),
-        binding: binding.into(),
-    };
-    let requirer = Manifest {
-        requires: vec![requirement("cache"), requirement("log")],
-        ..Manifest::default()
-    };
-    let bind = bind
-        .iter()
-        .map(|(name, guest)| ((*name).into(), (*guest).into()))
-        .collect();
-    let declare = |name, manifest, bind| GuestDeclaration {
-        name,
-        manifest,
-        shared: &[],
-        bind,
-        role: role_of(manifest),
-    };
-    Graph::of(&[
-        declare("app", &requirer, &bind),
-        declare("kv-a", &exporter, &UNBOUND),
-        declare("kv-b", &exporter, &UNBOUND),
-    ])
-}
-
-#[test]
-fn the_deployment_binds_named_requirements() {
-    let graph = graph_of_bindings(&[("cache", "kv-b"), ("log", "kv-a")]);
-    assert_eq!(graph.errors, []);
-    let bound: Vec<_> = graph.bindings[0]
-        .iter()
-        .map(|binding| {
-            let guests = binding.exporters.iter().map(|exporter| exporter.guest);
-            guests.collect::<Vec<_>>()
-        })
-        .collect();
-    assert_eq!(bound, [[2], [1]]);
-}
-
-#[test]
-fn unknown_and_ambiguous_bindings_are_errors() {
-    let graph = graph_of_bindings(&[("cahce", "kv-a"), ("log", "kv-c")]);
-    let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
-    assert_eq!(
-        errors,
-        [
-            "`app` binds `cahce`, and requires no service by this name",
-            "`app` requires x.Kv as `cache`, and its `bind` does not choose one of `kv-a` and \
-             `kv-b`",
-            "`app` binds `log` to `kv-c`, which does not export x.Kv in the same process",
-        ]
-    );
-}
-
 /// Returns the error texts of one guest with this role and these exports.
 fn errors_of_role(role: Role, exports: &[&str]) -> Vec<String> {
     let manifest = Manifest {
@@ -441,6 +373,7 @@ fn errors_of_role(role: Role, exports: &[&str]) -> Vec<String> {
         shared: &[],
         bind: &UNBOUND,
         role: Some(role),
+        process: None,
     };
     let graph = Graph::of(&[guest]);
     graph.errors.iter().map(GraphError::to_string).collect()
