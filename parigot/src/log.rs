@@ -5,7 +5,8 @@
 //! {"time":"2026-11-22T03:15:06.123Z","level":"INFO","service":"hello","message":"bonjour"}
 //! ```
 //!
-//! The columns are time (UTC), level, guest, instance, call and message. With several processes the
+//! The columns are time (UTC), level, guest, instance, call and message, then further fields, such
+//! as the trace id of the call. With several processes the
 //! guest column is `front/hello`, and objects have the member `process`. An empty column is `-` in
 //! text; JSON omits the member. Text from guests is untrusted and must not pass for a line of the
 //! host: continuation lines are indented, and control characters are escaped in both formats.
@@ -461,6 +462,32 @@ mod tests {
             .split_once("Z")
             .expect("the line must begin with a time");
         line.to_owned()
+    }
+
+    /// The members of a line stand in several places, and the reserved names in one.
+    #[test]
+    fn no_attribute_can_pass_for_a_member() {
+        let column = || Some("x".to_owned());
+        let full = Columns {
+            process: column(),
+            service: column(),
+            instance: column(),
+            call: column(),
+            message: "x".into(),
+            rest: parigot_host::LOG_FIELDS
+                .map(|name| (name, Value::from(1)))
+                .to_vec(),
+            attributes: Attributes::default(),
+        };
+        let line = full.json(UNIX_EPOCH, Level::INFO);
+        let object: serde_json::Map<String, Value> =
+            serde_json::from_str(&line).expect("the line must be an object");
+        assert!(object.len() > parigot_host::LOG_FIELDS.len(), "{line}");
+        for name in object.keys() {
+            let forged = Attributes::parse(&format!(r#"{{"{name}":"forged"}}"#));
+            let names: Vec<_> = forged.members().map(|(name, _)| name).collect();
+            assert_eq!(names, [format!("attr.{name}")]);
+        }
     }
 
     #[test]
