@@ -11,20 +11,20 @@
 //! text; JSON omits the member. Text from guests is untrusted and must not pass for a line of the
 //! host: continuation lines are indented, and control characters are escaped in both formats.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use serde::ser::{SerializeMap, Serializer as _};
 use serde_json::Value;
-use serde_json::ser::Formatter;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::attributes::Attributes;
+use crate::escape::{Escaping, push_text};
 use crate::log_levels::LogLevels;
 use crate::progress::Screen;
 
@@ -245,27 +245,6 @@ impl Columns {
     }
 }
 
-/// JSON formatter that escapes characters which control a terminal.
-struct Escaping;
-
-impl Formatter for Escaping {
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        for part in fragment.split_inclusive(controls_terminal) {
-            let plain = part.strip_suffix(controls_terminal).unwrap_or(part);
-            writer.write_all(plain.as_bytes())?;
-            // All of these characters are below U+10000, hence one UTF-16 unit each.
-            part[plain.len()..]
-                .chars()
-                .try_for_each(|c| write!(writer, "\\u{:04x}", c as u32))?;
-        }
-        Ok(())
-    }
-}
-
 const fn colour_of(level: Level) -> &'static str {
     match level {
         Level::ERROR => "\x1b[31m",
@@ -274,29 +253,6 @@ const fn colour_of(level: Level) -> &'static str {
         Level::DEBUG => "\x1b[34m",
         Level::TRACE => "\x1b[35m",
     }
-}
-
-/// Appends text so that it can neither start a log line nor move the cursor.
-fn push_text(line: &mut String, text: &str) {
-    for c in text.trim_end_matches('\n').chars() {
-        match c {
-            '\n' => line.push_str("\n    "),
-            '\t' => line.push(c),
-            c if controls_terminal(c) => _ = write!(line, "{}", c.escape_default()),
-            c => line.push(c),
-        }
-    }
-}
-
-/// Returns whether a character moves the cursor, breaks a line, or changes the text direction.
-///
-/// Each of these would make a terminal show another text than the one that was logged.
-fn controls_terminal(c: char) -> bool {
-    let reorders = matches!(
-        c,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    );
-    c.is_control() || reorders
 }
 
 #[cfg(test)]
