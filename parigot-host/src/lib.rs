@@ -38,6 +38,7 @@ mod log;
 #[cfg_attr(not(feature = "nats"), path = "network/disabled.rs")]
 mod network;
 mod random;
+mod regular_file;
 mod settings;
 mod start;
 mod stdio;

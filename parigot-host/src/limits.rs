@@ -21,6 +21,8 @@
 //! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
 //! | time to compile a module | [`COMPILE_TIME_MAX_DEFAULT`] | the start is refused |
 //! | a secret | [`SECRET_BYTES_MAX`] | the start is refused |
+//! | errors of a deployment file | [`ERRORS_MAX`] | further errors are not reported |
+//! | a deployment file | [`DEPLOYMENT_BYTES_MAX`] | the file is refused |
 //! | instances of a service | [`REPLICAS_MAX`] | the deployment file is refused |
 
 use std::time::Duration;
@@ -73,6 +75,12 @@ pub(crate) const LOG_LINE_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes of a secret in a file: 64 KiB, room for chains of certificates.
 pub(crate) const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// Errors of a deployment file that are reported at once.
+pub(crate) const ERRORS_MAX: usize = 100;
+
+/// Bytes of a deployment file: 4 MiB, room for ten thousand guests.
+pub(crate) const DEPLOYMENT_BYTES_MAX: u64 = 4 << 20;
 
 /// Bytes of one line written to stdout or stderr: 8 KiB. A longer line is logged as several.
 pub(crate) const STDIO_LINE_BYTES_MAX: usize = 8 << 10;

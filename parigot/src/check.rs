@@ -10,17 +10,18 @@ use parigot_host::{CheckReport, GuestReport, Requirement, Warning};
 use serde_json::{Value, json};
 
 use crate::cli::Check;
+use crate::escape::escaped;
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::{self, Format, Style};
 use crate::names::{HOST, numbered, requirement_title, role_name};
-use crate::report::{self, Problem};
+use crate::report::{self, Problem, Problems};
 
 /// Checks a deployment and prints the result.
 pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
         Err(error) => {
-            let problems = Problem::all_of_file(&error);
+            let problems = Problems::of_file(&error);
             conclude(check, &CheckReport::default(), &[], &problems)
         }
         Ok(deployment) => {
@@ -28,10 +29,7 @@ pub(crate) fn check(check: &Check) -> ExitCode {
                 &deployment,
                 &settings(&check.compiling, check.format == Format::Text),
             );
-            let problems = report.problems.iter();
-            let problems: Vec<_> = problems
-                .map(|problem| Problem::of_guest(problem, &deployment))
-                .collect();
+            let problems = Problems::of_guests(&report.problems, &deployment);
             conclude(check, &report, &deployment.processes, &problems)
         }
     }
@@ -41,9 +39,9 @@ fn conclude(
     check: &Check,
     report: &CheckReport,
     processes: &[Process],
-    problems: &[Problem<'_>],
+    problems: &Problems<'_>,
 ) -> ExitCode {
-    let fits = problems.is_empty() && (report.warnings.is_empty() || !check.strict);
+    let fits = problems.shown.is_empty() && (report.warnings.is_empty() || !check.strict);
     let status = if fits {
         ExitCode::SUCCESS
     } else {
@@ -53,11 +51,9 @@ fn conclude(
         let object = object(report, fits, processes, problems);
         return report::print(&format!("{object}\n"), status);
     }
-    for problem in problems {
-        problem.print(&Style::TEXT);
-    }
+    problems.print(&Style::TEXT);
     for warning in &report.warnings {
-        log::STDERR.lines(&format!("warning: {warning}\n"));
+        log::STDERR.lines(&format!("warning: {}\n", escaped(&warning.to_string())));
     }
     if !fits {
         return status;
@@ -157,7 +153,7 @@ fn object(
     report: &CheckReport,
     fits: bool,
     processes: &[Process],
-    problems: &[Problem<'_>],
+    problems: &Problems<'_>,
 ) -> Value {
     let guests: Vec<_> = report
         .guests
@@ -167,8 +163,11 @@ fn object(
     let mut object = json!({
         "fits": fits,
         "guests": guests,
-        "problems": problems.iter().map(Problem::object).collect::<Vec<_>>(),
+        "problems": problems.shown.iter().map(Problem::object).collect::<Vec<_>>(),
     });
+    if problems.has_more {
+        object["more_problems"] = true.into();
+    }
     if !report.warnings.is_empty() {
         let warning_object =
             |Warning { guest, text }: &Warning| json!({ "guest": guest, "message": text });

@@ -31,17 +31,35 @@ pub(crate) fn push_text(line: &mut String, text: &str) {
     for c in text.trim_end_matches('\n').chars() {
         match c {
             '\n' => line.push_str("\n    "),
-            '\t' => line.push(c),
-            c if controls_terminal(c) => _ = write!(line, "{}", c.escape_default()),
-            c => line.push(c),
+            c => push_visible(line, c),
         }
+    }
+}
+
+/// Returns text whose characters that control a terminal are escaped, except line breaks.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => escaped.push(c),
+            c => push_visible(&mut escaped, c),
+        }
+    }
+    escaped
+}
+
+fn push_visible(line: &mut String, c: char) {
+    if controls_terminal(c) && c != '\t' {
+        _ = write!(line, "{}", c.escape_default());
+    } else {
+        line.push(c);
     }
 }
 
 /// Returns whether a character moves the cursor, breaks a line, or changes the text direction.
 ///
 /// Each of these would make a terminal show another text than the one that was logged.
-fn controls_terminal(c: char) -> bool {
+pub(crate) fn controls_terminal(c: char) -> bool {
     let reorders = matches!(
         c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

@@ -13,7 +13,7 @@ use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::Style;
 use crate::names::{HOST, numbered, requirement_title, role_name};
-use crate::report::{self, Problem};
+use crate::report::{self, Problems};
 
 /// Draws a deployment on stdout.
 pub(crate) fn graph(
@@ -26,9 +26,7 @@ pub(crate) fn graph(
     let deployment = match Deployment::read(file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            for problem in Problem::all_of_file(&error) {
-                problem.print(&Style::TEXT);
-            }
+            Problems::of_file(&error).print(&Style::TEXT);
             return REFUSED.into();
         }
     };
@@ -41,9 +39,8 @@ pub(crate) fn graph(
                 StartProblem::Graph(_) | StartProblem::Schema { .. }
             )
         };
-        for problem in report.problems.iter().filter(does_not_say) {
-            Problem::of_guest(problem, &deployment).print(&Style::TEXT);
-        }
+        let problems = report.problems.iter().filter(does_not_say);
+        Problems::of_guests(problems, &deployment).print(&Style::TEXT);
         return REFUSED.into();
     }
     let graph = GuestGraph::of(&report.guests, &deployment.processes);

@@ -18,6 +18,7 @@ mod attributes;
 mod boilerplateid;
 mod check;
 mod cli;
+mod drawing;
 mod escape;
 mod exit_status;
 mod generate;

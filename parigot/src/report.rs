@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
+use miette::{Diagnostic, NamedSource, SourceSpan};
 use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, UnknownProcess};
 use parigot_host::{GraphError, StartProblem};
 use serde_json::{Map, Value};
 
+use crate::drawing;
 use crate::exit_status::{self, FAILED};
 use crate::log::{self, Format, Style};
 use crate::program_args::ArgsError;
@@ -33,14 +34,6 @@ pub(crate) enum Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// Returns all errors of a deployment file.
-    pub(crate) fn all_of_file(error: &'a DeploymentError) -> Vec<Self> {
-        match error {
-            DeploymentError::Refused { errors, .. } => errors.iter().map(Problem::Config).collect(),
-            error => vec![Problem::File(error)],
-        }
-    }
-
     /// Returns a problem of a guest, with its position in the file.
     pub(crate) fn of_guest(problem: &'a StartProblem, deployment: &'a Deployment) -> Self {
         Problem::Guest(Pointed::new(problem, deployment))
@@ -49,7 +42,7 @@ impl<'a> Problem<'a> {
     /// Prints the problem to stderr, independently of the log level.
     pub(crate) fn print(&self, style: &Style) {
         log::STDERR.lines(&match style.format {
-            Format::Text => self.drawn(),
+            Format::Text => drawing::draw(self.error()),
             Format::Json => self.line(style),
         });
     }
@@ -66,21 +59,6 @@ impl<'a> Problem<'a> {
             .map(|(name, value)| (name.to_owned(), value))
             .collect::<Map<_, _>>()
             .into()
-    }
-
-    /// Returns the error with its source line, its causes and the next step, drawn for a terminal.
-    fn drawn(&self) -> String {
-        let theme = if log::stderr_takes_colour() {
-            GraphicalTheme::unicode()
-        } else {
-            GraphicalTheme::unicode_nocolor()
-        };
-        let mut text = String::new();
-        GraphicalReportHandler::new_themed(theme)
-            .with_width(120)
-            .render_report(&mut text, self.error())
-            .expect("writing to a string does not fail");
-        text + "\n"
     }
 
     /// Returns a JSON line of the log, with the members `at` and `help`.
@@ -136,6 +114,69 @@ impl<'a> Problem<'a> {
     }
 }
 
+/// Largest number of problems that are printed at once.
+const PROBLEMS_MAX: usize = 100;
+
+/// The first problems of a deployment.
+#[derive(Default)]
+pub(crate) struct Problems<'a> {
+    pub(crate) shown: Vec<Problem<'a>>,
+    /// Set if there are more.
+    pub(crate) has_more: bool,
+}
+
+impl<'a> Problems<'a> {
+    /// Returns the errors of a deployment file.
+    pub(crate) fn of_file(error: &'a DeploymentError) -> Self {
+        match error {
+            DeploymentError::Refused {
+                errors,
+                is_complete,
+                ..
+            } => Problems {
+                shown: errors.iter().map(Problem::Config).collect(),
+                has_more: !is_complete,
+            },
+            error => Problems {
+                shown: vec![Problem::File(error)],
+                has_more: false,
+            },
+        }
+    }
+
+    /// Returns problems of guests.
+    pub(crate) fn of_guests(
+        problems: impl IntoIterator<Item = &'a StartProblem>,
+        deployment: &'a Deployment,
+    ) -> Self {
+        let mut problems = problems.into_iter();
+        let first = problems.by_ref().take(PROBLEMS_MAX);
+        Problems {
+            shown: first
+                .map(|problem| Problem::of_guest(problem, deployment))
+                .collect(),
+            has_more: problems.next().is_some(),
+        }
+    }
+
+    pub(crate) fn print(&self, style: &Style) {
+        for problem in &self.shown {
+            problem.print(style);
+        }
+        if self.has_more {
+            let columns = log::Columns {
+                process: style.process.clone(),
+                message: "there are more problems: correct these first".to_owned(),
+                ..Default::default()
+            };
+            log::STDERR.lines(&match style.format {
+                Format::Text => format!("{}\n", columns.message),
+                Format::Json => columns.json(SystemTime::now(), tracing::Level::ERROR),
+            });
+        }
+    }
+}
+
 /// Prints why guests cannot run, and returns the exit status.
 pub(crate) fn start_refused<'a>(
     problems: impl IntoIterator<Item = &'a StartProblem>,
@@ -143,9 +184,7 @@ pub(crate) fn start_refused<'a>(
     style: &Style,
 ) -> ExitCode {
     let problems: Vec<_> = problems.into_iter().collect();
-    for problem in &problems {
-        Problem::of_guest(problem, deployment).print(style);
-    }
+    Problems::of_guests(problems.iter().copied(), deployment).print(style);
     exit_status::of_problems(problems)
 }
 
@@ -175,8 +214,7 @@ fn place(error: &dyn Diagnostic) -> Option<String> {
         .read_span(&(0, label.offset()).into(), 0, 0)
         .ok()?;
     let text = String::from_utf8_lossy(before.data());
-    let line = text.matches('\n').count() + 1;
-    let column = text.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let (line, column) = drawing::position(&text, text.len());
     Some(format!("{}:{line}:{column}", before.name()?))
 }
 

@@ -14,7 +14,7 @@ use crate::interrupt::{Interrupt, ShutdownRequest};
 use crate::log::Format;
 use crate::process_group;
 use crate::program_args::pass_args;
-use crate::report::{NoNetwork, Problem, start_refused};
+use crate::report::{NoNetwork, Problem, Problems, start_refused};
 use crate::stdin;
 
 /// Runs a deployment, or one process of a deployment, and returns the exit status.
@@ -27,9 +27,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     let mut deployment = match Deployment::read(&run.file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            for problem in Problem::all_of_file(&error) {
-                problem.print(&style);
-            }
+            Problems::of_file(&error).print(&style);
             return REFUSED.into();
         }
     };

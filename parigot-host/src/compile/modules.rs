@@ -2,8 +2,7 @@
 //! several files at a time.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -20,6 +19,7 @@ use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::wasm::GuestModule;
 use crate::limits::MODULE_BYTES_MAX;
 use crate::log::dispatch;
+use crate::regular_file;
 use crate::settings::{OnCompiling, Settings};
 
 /// Factories of a deployment's guests.
@@ -157,16 +157,13 @@ impl<'a> WasmFile<'a> {
     }
 }
 
-/// Reads a module up to the size limit. The limit also ends the read of a device or a pipe.
+/// Reads a module up to the size limit.
 fn read(path: &Path) -> Result<Vec<u8>, CompileFailure> {
-    let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) if bytes.len() as u64 > MODULE_BYTES_MAX => {
+    match regular_file::read(path, MODULE_BYTES_MAX) {
+        Ok(bytes) if bytes.len() as u64 > MODULE_BYTES_MAX => {
             Err(CompileFailure::Module(Arc::new(ModuleError::TooLarge)))
         }
-        Ok(_) => Ok(bytes),
+        Ok(bytes) => Ok(bytes),
         Err(error) => Err(CompileFailure::Unreadable(Arc::new(error))),
     }
 }

@@ -1,6 +1,7 @@
 //! Parses the text of a deployment file: the file's own keys and the tables of guests.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use super::reader::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Va
 use super::secret::EnvValue;
 use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
 use crate::error::{ConfigErrorKind, DeploymentError};
-use crate::limits::{BUDGET_MAX, REPLICAS_MAX};
+use crate::limits::{BUDGET_MAX, DEPLOYMENT_BYTES_MAX, REPLICAS_MAX};
+use crate::regular_file;
 
 const FILE_KEYS: &[&str] = &[
     "manifest_version",
@@ -75,10 +77,18 @@ impl Deployment {
     ///
     /// If the file cannot be read, or with all errors of the file.
     pub fn read(path: &Path) -> Result<Self, DeploymentError> {
-        let text = std::fs::read_to_string(path).map_err(|source| DeploymentError::Unreadable {
+        let unreadable = |source| DeploymentError::Unreadable {
             file: path.to_owned(),
             source,
-        })?;
+        };
+        let bytes = regular_file::read(path, DEPLOYMENT_BYTES_MAX).map_err(unreadable)?;
+        if bytes.len() as u64 > DEPLOYMENT_BYTES_MAX {
+            return Err(DeploymentError::TooLarge {
+                file: path.to_owned(),
+            });
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
         Self::parse(&text, path)
     }
 
@@ -107,6 +117,7 @@ impl Reader<'_> {
             file,
             mut deployment,
             mut errors,
+            omitted,
         } = self;
         if errors.is_empty() {
             deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
@@ -117,6 +128,7 @@ impl Reader<'_> {
             Err(DeploymentError::Refused {
                 file: file.to_owned(),
                 errors,
+                is_complete: omitted.is_none(),
             })
         }
     }
@@ -131,6 +143,9 @@ impl Reader<'_> {
         errors.sort_by_key(start);
         let mut repeated = 0..0;
         for error in &errors {
+            if self.omitted.is_some() {
+                break;
+            }
             let at = start(error);
             if error.message() != "duplicate key" {
                 self.syntax(error, error.message());

@@ -14,6 +14,7 @@ use super::secret::Secret;
 use super::spec::{Deployment, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT};
 use crate::error::suggest;
 use crate::error::{ConfigError, ConfigErrorKind, ProcessesErrorKind};
+use crate::limits::ERRORS_MAX;
 
 pub(super) const SIZE_UNITS: &[(&str, u64)] =
     &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
@@ -34,7 +35,10 @@ pub(super) type Names = BTreeMap<String, Range<usize>>;
 pub(super) struct Reader<'a> {
     pub(super) file: &'a Path,
     pub(super) deployment: Deployment,
+    /// The first errors, at most [`ERRORS_MAX`].
     pub(super) errors: Vec<ConfigError>,
+    /// The last error that had no room.
+    pub(super) omitted: Option<ConfigError>,
 }
 
 impl<'a> Reader<'a> {
@@ -52,6 +56,7 @@ impl<'a> Reader<'a> {
             file,
             deployment,
             errors: Vec::new(),
+            omitted: None,
         }
     }
 
@@ -67,10 +72,13 @@ impl<'a> Reader<'a> {
         kind: impl Into<ConfigErrorKind<'k>>,
     ) -> &mut ConfigError {
         let kind = kind.into();
+        let has_room = self.errors.len() < ERRORS_MAX;
+        // The position of an error without room is not searched: it costs a pass over the file.
+        let start = if has_room { span.start } else { 0 };
         let text = self.deployment.source.inner();
-        let before = &text[..text.floor_char_boundary(span.start)];
+        let before = &text[..text.floor_char_boundary(start)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        self.errors.push(ConfigError {
+        let error = ConfigError {
             message: kind.to_string(),
             help: kind.help(),
             line: before.matches('\n').count() + 1,
@@ -78,8 +86,13 @@ impl<'a> Reader<'a> {
             span: span.into(),
             other: None,
             source_code: self.deployment.source.clone(),
-        });
-        self.errors.last_mut().expect("an error was just added")
+        };
+        if has_room {
+            self.errors.push(error);
+            self.errors.last_mut().expect("an error was just added")
+        } else {
+            self.omitted.insert(error)
+        }
     }
 
     /// Reports an error of the TOML syntax with another message.

@@ -5,12 +5,11 @@
 //! starts, not when the file is parsed, so `parigot check` needs no secret.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::SecretError;
 use crate::limits::SECRET_BYTES_MAX;
+use crate::regular_file;
 
 /// Reference to a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,10 +75,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, SecretError> {
         file: path.to_owned(),
         source,
     };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+    let mut bytes = regular_file::read(path, SECRET_BYTES_MAX).map_err(unreadable)?;
     if bytes.len() as u64 > SECRET_BYTES_MAX {
         return Err(SecretError::TooLarge {
             file: path.to_owned(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
 use crate::error::suggest;
+use crate::limits::{DEPLOYMENT_BYTES_MAX, Size};
 
 /// Error of reading a deployment file.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -21,29 +22,41 @@ pub enum DeploymentError {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// The file has more than 4 MiB.
+    #[error(
+        "{} is larger than {} and cannot be a deployment file",
+        file.display(),
+        Size(DEPLOYMENT_BYTES_MAX as usize)
+    )]
+    TooLarge {
+        /// Path as given by the caller.
+        file: PathBuf,
+    },
     /// The file has errors.
-    #[error("{}", first_of(file, errors))]
+    #[error("{}", first_of(file, errors, *is_complete))]
     Refused {
         /// Path as given by the caller.
         file: PathBuf,
-        /// All errors, at least one, in the order of the file.
+        /// Errors in the order of the file, from 1 to 100.
         #[related]
         errors: Vec<ConfigError>,
+        /// False if the file has more errors than these.
+        is_complete: bool,
     },
 }
 
 /// Returns the first error and the number of errors, in one line.
-fn first_of(file: &Path, errors: &[ConfigError]) -> String {
+fn first_of(file: &Path, errors: &[ConfigError], is_complete: bool) -> String {
     let ConfigError {
         message,
         line,
         column,
         ..
     } = &errors[0];
-    let rest = if errors.len() > 1 {
-        format!(" (the first of {} errors)", errors.len())
-    } else {
-        String::new()
+    let rest = match errors.len() {
+        1 => String::new(),
+        count if is_complete => format!(" (the first of {count} errors)"),
+        count => format!(" (the first of more than {count} errors)"),
     };
     format!("{}:{line}:{column}: {message}{rest}", file.display())
 }

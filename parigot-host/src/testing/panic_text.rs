@@ -6,7 +6,7 @@ use crate::error::{ConfigError, DeploymentError, StartError};
 
 /// Formats all errors of a deployment file, one per line.
 pub(super) fn of_deployment(error: &DeploymentError) -> String {
-    let DeploymentError::Refused { file, errors } = error else {
+    let DeploymentError::Refused { file, errors, .. } = error else {
         return chain(error);
     };
     let lines = errors.iter().map(|error| {

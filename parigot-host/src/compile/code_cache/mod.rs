@@ -7,18 +7,26 @@
 //! the module is compiled again.
 //!
 //! Loaded code runs outside any sandbox. Therefore only the user who runs this process may be able
-//! to write to the folder and to the entries: see [`is_private`].
+//! to write to the folder and to the entries, and no other user to the folders above: see
+//! [`make_private`].
 //!
 //! The cache is optional: a failure in this module costs time, and never prevents a start.
 
-use std::fs::{self, DirBuilder, File, Metadata};
+mod private;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Module};
+
+use self::private::{NotPrivate, Unsafe, check_private, create_private, make_private};
+use crate::regular_file;
 
 /// Version of the keys, of the layout of entries, and of the changes to a module before the
 /// compiler. A new number makes all old entries unknown.
@@ -58,22 +66,12 @@ enum Unusable {
     Unreadable(#[from] io::Error),
     #[error(transparent)]
     NotPrivate(#[from] NotPrivate),
+    #[error("too large")]
+    TooLarge,
     #[error("wrong checksum")]
     Checksum,
     #[error("rejected by the engine: {0}")]
     Rejected(wasmtime::Error),
-}
-
-/// Reasons why other users could change a file or folder.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-enum NotPrivate {
-    #[error(
-        "belongs to the user with id {owner}, and this process has the id {user}: set \
-         XDG_CACHE_HOME to a folder of its own"
-    )]
-    Owner { owner: u32, user: u32 },
-    #[error("is writable by other users: run `chmod go-w` on it")]
-    Mode,
 }
 
 /// Returns the folder in which `parigot run` keeps compiled guests: `parigot/code` in the user's
@@ -96,17 +94,14 @@ impl Cache {
     /// the reason if the folder cannot be used.
     pub(crate) fn open(folder: &Path, engine: &Engine) -> Option<Self> {
         match make_private(folder) {
-            Ok(Ok(())) => {
+            Ok(Ok(folder)) => {
                 let mut key = KeyHasher(Sha256::new());
                 LAYOUT.hash(&mut key);
                 engine.precompile_compatibility_hash().hash(&mut key);
-                Some(Cache {
-                    folder: folder.to_owned(),
-                    key: key.0,
-                })
+                Some(Cache { folder, key: key.0 })
             }
-            Ok(Err(not_private)) => {
-                tracing::warn!("code cache disabled: {} {not_private}", folder.display());
+            Ok(Err(Unsafe { folder, reason })) => {
+                tracing::warn!("code cache disabled: {} {reason}", folder.display());
                 None
             }
             Err(error) => {
@@ -181,11 +176,14 @@ impl Entry<'_> {
     }
 
     fn read(&self, engine: &Engine) -> Result<Module, Unusable> {
-        let mut file = File::open(&self.path)?;
+        let file = regular_file::open(&self.path)?;
         let metadata = file.metadata()?;
         check_private(&metadata)?;
+        if metadata.len() > FOLDER_BYTES_MAX {
+            return Err(Unusable::TooLarge);
+        }
         let mut entry = Vec::with_capacity(metadata.len() as usize);
-        file.read_to_end(&mut entry)?;
+        (&file).take(FOLDER_BYTES_MAX).read_to_end(&mut entry)?;
         let (checksum, code) = entry.split_first_chunk().ok_or(Unusable::Checksum)?;
         if *checksum != self.checksum(code) {
             return Err(Unusable::Checksum);
@@ -287,43 +285,3 @@ fn remove(path: &Path) {
         _ => {}
     }
 }
-
-/// Creates a folder that only this user can write to, with its parents. Returns the reason if the
-/// folder existed before and is not private.
-fn make_private(folder: &Path) -> io::Result<Result<(), NotPrivate>> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)?;
-    Ok(check_private(&fs::metadata(folder)?))
-}
-
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.write(true).create_new(true).open(path)
-}
-
-/// Checks that the file belongs to the user who runs this process and no other user except root can
-/// write to it.
-#[cfg(unix)]
-fn check_private(metadata: &Metadata) -> Result<(), NotPrivate> {
-    use std::os::unix::fs::MetadataExt;
-    // SAFETY: `geteuid` takes no arguments, accesses no memory of this process and cannot fail.
-    let user = unsafe { libc::geteuid() };
-    match metadata.uid() {
-        owner if owner != user => Err(NotPrivate::Owner { owner, user }),
-        _ if metadata.mode() & 0o022 != 0 => Err(NotPrivate::Mode),
-        _ => Ok(()),
-    }
-}
-
-/// Does nothing: on these systems the permissions of the user's profile protect the cache folder.
-#[cfg(not(unix))]
-fn check_private(_: &Metadata) -> Result<(), NotPrivate> {
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! Tests of the code cache, each in a temporary folder.
 
+use std::fs::File;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -127,6 +129,29 @@ fn an_entry_of_another_module_is_detected() {
     assert!(matches!(
         entry.read(&fixture.engine),
         Err(Unusable::Checksum)
+    ));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_entry_of_a_terabyte_or_without_end_is_not_read() {
+    let fixture = fixture();
+    let entry = fixture.cache.entry(EMPTY);
+    let file = create_private(&entry.path).expect("the entry must not exist yet");
+    file.set_len(1 << 40)
+        .expect("a sparse file must need no space");
+    assert!(matches!(
+        entry.read(&fixture.engine),
+        Err(Unusable::TooLarge)
+    ));
+    fs::remove_file(&entry.path).expect("the entry must exist");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&entry.path)
+        .status();
+    assert!(made.expect("mkfifo must run").success());
+    assert!(matches!(
+        entry.read(&fixture.engine),
+        Err(Unusable::Unreadable(_))
     ));
 }
 

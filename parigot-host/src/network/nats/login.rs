@@ -1,12 +1,12 @@
 //! Login and TLS of the connection to a NATS server, from the settings in `[network]`.
 
-use std::fs::File;
 use std::path::Path;
 
 use async_nats::ConnectOptions;
 
 use crate::deployment::{NatsLogin, Secret, SecretText, Tls};
 use crate::error::NetworkError;
+use crate::regular_file;
 
 /// Adds the login of the deployment to the options. The secrets are read here.
 ///
@@ -70,9 +70,10 @@ fn read(key: &'static str, secret: &Secret) -> Result<SecretText, NetworkError> 
         .map_err(|source| NetworkError::Secret { key, source })
 }
 
-/// Checks that a file can be opened: the client's own error would not name the file.
+/// Checks that a file can be read: the client's own error would not name the file, and the client
+/// would wait for the writer of a named pipe.
 fn check_readable(key: &'static str, path: &Path) -> Result<(), NetworkError> {
-    match File::open(path) {
+    match regular_file::open(path) {
         Ok(_) => Ok(()),
         Err(source) => Err(NetworkError::TlsFile {
             key,

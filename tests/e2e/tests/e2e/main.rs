@@ -21,6 +21,7 @@ mod go;
 mod gone;
 mod graph;
 mod helloworld;
+mod hostile_files;
 mod ids;
 mod interleavings;
 mod json;
