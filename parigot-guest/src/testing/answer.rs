@@ -140,7 +140,8 @@ impl<M: Method> Answer<M> {
         Answer::new(FakeOutcome::Crash(text.into()))
     }
 
-    /// Delays the answer or the crash by a time on the clock of the test, from the arrival of the call.
+    /// Delays the answer or the crash by a time on the clock of the test, from the arrival of the
+    /// call.
     pub fn after(self, delay: Duration) -> Self {
         Answer {
             reply: FakeReply {

@@ -30,9 +30,9 @@ use crate::service_info::Service;
 /// ```
 ///
 /// A fake exports the services of the methods that were added before the start, and the services of
-/// [`Fake::exports`]. Calls of other methods of these services fail with `UNIMPLEMENTED`. Closures may
-/// be added and replaced at any time. `TestHost` of the crate `parigot-host` takes fakes, too, and treats
-/// a fake like any other guest.
+/// [`Fake::exports`]. Calls of other methods of these services fail with `UNIMPLEMENTED`. Closures
+/// may be added and replaced at any time. `TestHost` of the crate `parigot-host` takes fakes, too,
+/// and treats a fake like any other guest.
 #[derive(Clone)]
 pub struct Fake {
     name: String,

@@ -76,8 +76,8 @@ impl TestGuest {
         }
     }
 
-    /// Creates a guest without code of its own, which requires the services of all its fakes. A test
-    /// runs code in the guest by [`GuestRun::run`].
+    /// Creates a guest without code of its own, which requires the services of all its fakes. A
+    /// test runs code in the guest by [`GuestRun::run`].
     pub fn client() -> Self {
         TestGuest {
             define: None,
@@ -96,8 +96,8 @@ impl TestGuest {
         self
     }
 
-    /// Binds the name of a requirement, `requires(… as "name")`, to a fake. A name that is not bound
-    /// stands for the first fake that exports the service.
+    /// Binds the name of a requirement, `requires(… as "name")`, to a fake. A name that is not
+    /// bound stands for the first fake that exports the service.
     pub fn bind(mut self, name: &str, fake: &Fake) -> Self {
         self.bound.insert(name.into(), fake.clone());
         self

@@ -23,7 +23,8 @@ use crate::runtime::scope::Scope;
 /// The guest runs only inside the methods that take `&mut self`. The clock stands still except in
 /// [`advance`](GuestRun::advance) and in the methods that wait: [`call`](GuestRun::call),
 /// [`wait`](GuestRun::wait), [`run`](GuestRun::run), [`wait_for_exit`](GuestRun::wait_for_exit) and
-/// [`stop`](GuestRun::stop). These move the clock from timer to timer, so waiting takes no real time.
+/// [`stop`](GuestRun::stop). These move the clock from timer to timer, so waiting takes no real
+/// time.
 ///
 /// A panic of the guest is a panic of the test. A failing test prints the log of the guest.
 pub struct GuestRun {
@@ -133,8 +134,8 @@ impl GuestRun {
             .expect("the function must return before the guest exits")
     }
 
-    /// Advances the clock by `duration`. Timers of the guest, answers of fakes and deadlines fire at
-    /// their times.
+    /// Advances the clock by `duration`. Timers of the guest, answers of fakes and deadlines fire
+    /// at their times.
     pub fn advance(&mut self, duration: Duration) {
         self.host.advance(duration);
     }

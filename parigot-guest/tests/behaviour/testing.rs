@@ -51,7 +51,11 @@ mod relay {
                 5 => match cx.exit(7).await {},
                 _ => {}
             }
-            info!(cx, "greeting {}", cx.metadata("user").unwrap_or("nobody"));
+            info!(
+                cx,
+                "greeting {}",
+                cx.metadata("user").unwrap_or("a stranger")
+            );
             cx.set_header("served-by", "relay");
             cx.set_trailer("cost", "1");
             let greeting = parigot_guest::Client::with_metadata(&self.greeting, "from", "relay");
@@ -137,7 +141,7 @@ fn a_service_answers_with_the_help_of_a_fake() {
     let reply = guest.call::<FetchGreeting>(tongue(9));
     assert_eq!(reply.ok(), Some(response("no. 9")));
     assert_eq!(fake.requests::<FetchGreeting>(), [tongue(9)]);
-    assert_eq!(guest.log(), ["greeting nobody"]);
+    assert_eq!(guest.log(), ["greeting a stranger"]);
 }
 
 #[test]
