@@ -26,7 +26,7 @@ pub(super) fn attach(text: &str, info: &mut SourceCodeInfo) {
         .collect();
     for location in &mut info.location {
         // The path to a part of a declaration, such as its name, is of odd length.
-        if location.path.is_empty() || location.path.len() % 2 == 1 {
+        if location.path.is_empty() || !location.path.len().is_multiple_of(2) {
             continue;
         }
         let start = offset(&location.span);
@@ -65,7 +65,7 @@ fn head_end(tokens: &[Token]) -> Option<usize> {
 
 /// Returns true for the path to a message in a message: `DescriptorProto.nested_type` is field 3.
 fn is_nested_message(path: &[i32]) -> bool {
-    path.len() % 2 == 0 && matches!(path, [_, _, .., 3, _])
+    path.len().is_multiple_of(2) && matches!(path, [_, _, .., 3, _])
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

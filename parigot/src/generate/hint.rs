@@ -5,7 +5,7 @@ use protox::Compiler;
 use protox::file::{ChainFileResolver, GoogleFileResolver};
 use protox::prost_reflect::DescriptorPool;
 
-use super::OwnResolver;
+use super::files::OwnResolver;
 
 /// Files of `google.api` and `google.rpc` that many services import, by a name that each declares.
 const OF_GOOGLE: [(&str, &str); 9] = [

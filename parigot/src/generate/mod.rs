@@ -1,21 +1,21 @@
 //! `parigot generate`: generates stubs and messages in one process, without `protoc`.
 
 mod comments;
+mod files;
 mod go;
 mod hint;
 mod scan;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::{fmt, io, panic, thread};
 
 use protoc_gen_parigot::options::{Language, Options};
-use protoc_gen_parigot::{Error, OutputFile, PROTOS, Request, generate};
+use protoc_gen_parigot::{Error, OutputFile, Request, generate};
 use protox::Compiler;
-use protox::file::{
-    ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver,
-};
+use protox::file::FileResolver;
 
+use self::files::resolver;
 use crate::cli::Generate;
 use crate::exit_status::FAILED;
 
@@ -94,72 +94,6 @@ fn attach_comments(request: &mut Request, resolver: &impl FileResolver) {
             && let Ok(opened) = resolver.open_file(file.name.as_deref().unwrap_or_default())
         {
             comments::attach(opened.source().unwrap_or_default(), info);
-        }
-    }
-}
-
-/// Returns the resolver of imports: the given folders, then the files that come with the command.
-fn resolver(include: &[PathBuf]) -> impl FileResolver + 'static {
-    let mut resolver = ChainFileResolver::new();
-    for folder in include {
-        resolver.add(FolderResolver(folder.clone()));
-    }
-    resolver.add(OwnResolver);
-    resolver.add(GoogleFileResolver::new());
-    resolver
-}
-
-/// Files of a folder.
-///
-/// A byte order mark is removed: `protoc` accepts one, protox does not.
-struct FolderResolver(PathBuf);
-
-impl FileResolver for FolderResolver {
-    fn resolve_path(&self, path: &Path) -> Option<String> {
-        IncludeFileResolver::new(self.0.clone()).resolve_path(path)
-    }
-
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        let text = std::fs::read_to_string(self.0.join(name)).unwrap_or_default();
-        if let Some((line, column)) = scan::too_deep(&text) {
-            let message = format!(
-                "{name}:{line}:{column}: brackets are nested more than {} deep",
-                scan::DEPTH_MAX
-            );
-            return Err(protox::Error::new(TooDeep(message)));
-        }
-        match text.strip_prefix('\u{feff}') {
-            Some(text) => File::from_source(name, text),
-            None => IncludeFileResolver::new(self.0.clone()).open_file(name),
-        }
-    }
-}
-
-/// Nesting on which the recursion of protox would overflow the stack.
-struct TooDeep(String);
-
-impl fmt::Display for TooDeep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for TooDeep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for TooDeep {}
-
-/// Files of `parigot/v1`.
-struct OwnResolver;
-
-impl FileResolver for OwnResolver {
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        match PROTOS.iter().find(|(own, _)| *own == name) {
-            Some((_, text)) => File::from_source(name, text),
-            None => Err(protox::Error::file_not_found(name)),
         }
     }
 }
