@@ -93,6 +93,11 @@
 //! because a guest has no imports. The text of the panic names what to use instead. The output of
 //! `std::println!` disappears: see [`print`].
 //!
+//! # Tests
+//!
+//! The module `testing` of native builds runs a guest in a test of its own crate, with fakes of the
+//! services that the guest requires and with a manual clock.
+//!
 //! # Features
 //!
 //! - `std` (default): links std. The message of a panic reaches the host through std's panic hook.
@@ -151,6 +156,8 @@ mod service;
 mod service_info;
 mod status;
 pub mod stdio;
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+pub mod testing;
 #[expect(unsafe_code, reason = "the host names a guest by its address")]
 pub mod turn;
 

@@ -52,6 +52,7 @@ pub use crate::error::{GraphError, StartError, StartProblem};
 pub use crate::host::{Outcome, Pending, Running, Stopper, start};
 pub use crate::kernel::lifecycle::FAILED as FAILED_STATUS;
 pub use crate::limits::COMPILE_TIME_MAX_DEFAULT;
+pub use crate::log::events::LOG_FIELDS;
 pub use crate::settings::{OnCompiling, OnWaiting, Settings};
 pub use crate::start::check::{CheckReport, GuestReport, Requirement, Warning, check};
 pub use crate::start::{Exported, schema};

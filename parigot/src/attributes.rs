@@ -6,11 +6,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// Members of a JSON line that only the host writes.
-const RESERVED: [&str; 12] = [
-    "time", "level", "process", "service", "instance", "call", "message", "method", "cpu_us",
-    "stack", "at", "help",
-];
+/// Members of a JSON line that only this command writes.
+const RESERVED: [&str; 6] = ["time", "level", "process", "message", "at", "help"];
 
 /// Attributes in their order, each name once.
 #[derive(Debug, Default, PartialEq)]
@@ -26,8 +23,7 @@ impl Attributes {
     /// Returns the members of a JSON line. A reserved name follows `attr.`.
     pub(crate) fn members(&self) -> impl Iterator<Item = (String, &Value)> {
         self.0.iter().map(|(name, value)| {
-            let is_reserved = RESERVED.contains(&&**name);
-            let prefix = if is_reserved { "attr." } else { "" };
+            let prefix = if is_reserved(name) { "attr." } else { "" };
             (format!("{prefix}{name}"), value)
         })
     }
@@ -52,6 +48,11 @@ impl Attributes {
             None => self.0.push((name, value)),
         }
     }
+}
+
+/// Returns whether only the host or this command writes a member of that name.
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || parigot_host::LOG_FIELDS.contains(&name)
 }
 
 /// Returns whether a text needs no quotes between two other attributes.
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_attribute_cannot_pass_for_a_column() {
-        for name in RESERVED {
+        for name in RESERVED.into_iter().chain(parigot_host::LOG_FIELDS) {
             let attributes = Attributes::parse(&format!(r#"{{"{name}":"forged"}}"#));
             let names: Vec<_> = attributes.members().map(|(name, _)| name).collect();
             assert_eq!(names, [format!("attr.{name}")]);

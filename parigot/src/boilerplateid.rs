@@ -28,7 +28,7 @@ fn rust(stem: &str, prefix: &str) -> String {
         "\
 // Written by `parigot boilerplateid --lang rust {stem} {prefix}`; edit it as you like.
 
-/// Id of a {stem}.
+/// Id of one {stem}.
 ///
 /// `cx.random().id()` creates one. `to_string` and `parse` convert to and from text, `to_wire` and
 /// `from_wire` to and from two `fixed64` of a message.
@@ -56,7 +56,7 @@ package {package}
 
 import \"github.com/parigot/parigot/parigot-guest-go/id\"
 
-// {stem}ID is the id of a {stem}. Its methods String and Wire lead to its text form and to two
+// {stem}ID is the id of one {stem}. Its methods String and Wire lead to its text form and to two
 // fixed64 of a message.
 type {stem}ID = id.ID[{unexported}ID]
 

@@ -10,6 +10,7 @@ use parigot_host::{CheckReport, GuestReport, Requirement, Warning};
 use serde_json::{Value, json};
 
 use crate::cli::Check;
+use crate::escape::escaped;
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::{self, Format, Style};
@@ -52,10 +53,7 @@ fn conclude(
     }
     problems.print(&Style::TEXT);
     for warning in &report.warnings {
-        log::STDERR.lines(&format!(
-            "warning: {}\n",
-            log::escaped(&warning.to_string())
-        ));
+        log::STDERR.lines(&format!("warning: {}\n", escaped(&warning.to_string())));
     }
     if !fits {
         return status;

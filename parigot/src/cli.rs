@@ -153,6 +153,10 @@ pub(crate) struct Graph {
 /// protoc is not needed. The files of google/protobuf and parigot/v1 can be imported
 /// without a copy. Files with an edition need protoc or buf. Unchanged files are not
 /// rewritten.
+///
+/// With `--opt lang=go` the stubs expect the messages of protoc-gen-go in the same Go packages,
+/// those of `go_package`: run protoc with `--go_out=DIR` and the same `paths`, `module` and
+/// `M` options. The command prints that line while the messages are missing.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Generate {

@@ -7,6 +7,7 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
 };
 
+use crate::escape::{controls_terminal, escaped};
 use crate::log;
 
 /// Longest line of a file that is drawn, in bytes. A longer one cannot be read, and
@@ -50,7 +51,7 @@ struct Text {
 impl Text {
     fn new(error: &dyn Error) -> Self {
         Text {
-            message: log::escaped(&error.to_string()),
+            message: escaped(&error.to_string()),
             cause: error.source().map(|cause| Box::new(Text::new(cause))),
         }
     }
@@ -59,12 +60,12 @@ impl Text {
 impl Drawing {
     fn new(problem: &dyn Diagnostic) -> Self {
         let error = Text {
-            message: log::escaped(&problem.to_string()),
+            message: escaped(&problem.to_string()),
             cause: problem.source().map(|cause| Box::new(Text::new(cause))),
         };
         let mut drawing = Drawing {
             text: error,
-            help: problem.help().map(|help| log::escaped(&help.to_string())),
+            help: problem.help().map(|help| escaped(&help.to_string())),
             labels: problem.labels().into_iter().flatten().collect(),
             source: None,
         };
@@ -84,7 +85,7 @@ impl Drawing {
             return;
         };
         let text = String::from_utf8_lossy(read.data());
-        let name = log::escaped(read.name().unwrap_or_default());
+        let name = escaped(read.name().unwrap_or_default());
         let is_drawable = |label: &LabeledSpan| {
             let before = text[..text.floor_char_boundary(label.offset())]
                 .rfind('\n')
@@ -119,7 +120,7 @@ fn without_controls(text: &str) -> String {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         let breaks_line = c == '\n' || c == '\r' && chars.peek() == Some(&'\n');
-        if log::controls_terminal(c) && !breaks_line && c != '\t' {
+        if controls_terminal(c) && !breaks_line && c != '\t' {
             (0..c.len_utf8()).for_each(|_| shown.push('?'));
         } else {
             shown.push(c);
@@ -201,7 +202,7 @@ mod tests {
         let text = "a = 1\n\x1b[2J\x07é\u{202e}k = 2\nb = 3\n";
         let drawn = draw(&unknown(text, "\x1b[2J\x07é\u{202e}k"));
         assert!(
-            !drawn.contains(|c: char| log::controls_terminal(c) && c != '\n'),
+            !drawn.contains(|c: char| controls_terminal(c) && c != '\n'),
             "{drawn:?}"
         );
         for shown in [

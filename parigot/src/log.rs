@@ -5,25 +5,26 @@
 //! {"time":"2026-11-22T03:15:06.123Z","level":"INFO","service":"hello","message":"bonjour"}
 //! ```
 //!
-//! The columns are time (UTC), level, guest, instance, call and message. With several processes the
+//! The columns are time (UTC), level, guest, instance, call and message, then further fields, such
+//! as the trace id of the call. With several processes the
 //! guest column is `front/hello`, and objects have the member `process`. An empty column is `-` in
 //! text; JSON omits the member. Text from guests is untrusted and must not pass for a line of the
 //! host: continuation lines are indented, and control characters are escaped in both formats.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use serde::ser::{SerializeMap, Serializer as _};
 use serde_json::Value;
-use serde_json::ser::Formatter;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::attributes::Attributes;
+use crate::escape::{Escaping, push_text};
 use crate::log_levels::LogLevels;
 use crate::progress::Screen;
 
@@ -244,27 +245,6 @@ impl Columns {
     }
 }
 
-/// JSON formatter that escapes characters which control a terminal.
-struct Escaping;
-
-impl Formatter for Escaping {
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        for part in fragment.split_inclusive(controls_terminal) {
-            let plain = part.strip_suffix(controls_terminal).unwrap_or(part);
-            writer.write_all(plain.as_bytes())?;
-            // All of these characters are below U+10000, hence one UTF-16 unit each.
-            part[plain.len()..]
-                .chars()
-                .try_for_each(|c| write!(writer, "\\u{:04x}", c as u32))?;
-        }
-        Ok(())
-    }
-}
-
 const fn colour_of(level: Level) -> &'static str {
     match level {
         Level::ERROR => "\x1b[31m",
@@ -273,47 +253,6 @@ const fn colour_of(level: Level) -> &'static str {
         Level::DEBUG => "\x1b[34m",
         Level::TRACE => "\x1b[35m",
     }
-}
-
-/// Appends text so that it can neither start a log line nor move the cursor.
-fn push_text(line: &mut String, text: &str) {
-    for c in text.trim_end_matches('\n').chars() {
-        match c {
-            '\n' => line.push_str("\n    "),
-            c => push_visible(line, c),
-        }
-    }
-}
-
-/// Returns text whose characters that control a terminal are escaped, except line breaks.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => escaped.push(c),
-            c => push_visible(&mut escaped, c),
-        }
-    }
-    escaped
-}
-
-fn push_visible(line: &mut String, c: char) {
-    if controls_terminal(c) && c != '\t' {
-        _ = write!(line, "{}", c.escape_default());
-    } else {
-        line.push(c);
-    }
-}
-
-/// Returns whether a character moves the cursor, breaks a line, or changes the text direction.
-///
-/// Each of these would make a terminal show another text than the one that was logged.
-pub(crate) fn controls_terminal(c: char) -> bool {
-    let reorders = matches!(
-        c,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    );
-    c.is_control() || reorders
 }
 
 #[cfg(test)]
@@ -479,6 +418,32 @@ mod tests {
             .split_once("Z")
             .expect("the line must begin with a time");
         line.to_owned()
+    }
+
+    /// The members of a line stand in several places, and the reserved names in one.
+    #[test]
+    fn no_attribute_can_pass_for_a_member() {
+        let column = || Some("x".to_owned());
+        let full = Columns {
+            process: column(),
+            service: column(),
+            instance: column(),
+            call: column(),
+            message: "x".into(),
+            rest: parigot_host::LOG_FIELDS
+                .map(|name| (name, Value::from(1)))
+                .to_vec(),
+            attributes: Attributes::default(),
+        };
+        let line = full.json(UNIX_EPOCH, Level::INFO);
+        let object: serde_json::Map<String, Value> =
+            serde_json::from_str(&line).expect("the line must be an object");
+        assert!(object.len() > parigot_host::LOG_FIELDS.len(), "{line}");
+        for name in object.keys() {
+            let forged = Attributes::parse(&format!(r#"{{"{name}":"forged"}}"#));
+            let names: Vec<_> = forged.members().map(|(name, _)| name).collect();
+            assert_eq!(names, [format!("attr.{name}")]);
+        }
     }
 
     #[test]

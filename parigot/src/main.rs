@@ -5,11 +5,11 @@
 //! | `cli.rs` | the command line and its help texts |
 //! | `run.rs` | `parigot run`, in this process |
 //! | `process_group.rs` | `parigot run` of a deployment with several processes |
-//! | `check.rs`, `graph.rs`, `generate.rs`, `boilerplateid.rs` | one subcommand each |
+//! | `check.rs`, `graph.rs`, `generate/`, `boilerplateid.rs` | one subcommand each |
 //! | `exit_status.rs` | the exit statuses |
 //! | `host_settings.rs` | the host's settings from the command line |
 //! | `interrupt.rs` | signals |
-//! | `log.rs`, `log_levels.rs`, `progress.rs` | lines on stderr, as text or JSON |
+//! | `log.rs`, `log_levels.rs`, `escape.rs`, `progress.rs` | lines on stderr, as text or JSON |
 //! | `names.rs` | names of guests and roles as the commands print them |
 //! | `stdin.rs` | standard input for programs of a child process |
 //! | `report.rs` | problems of a deployment, for people and programs |
@@ -19,6 +19,7 @@ mod boilerplateid;
 mod check;
 mod cli;
 mod drawing;
+mod escape;
 mod exit_status;
 mod generate;
 mod graph;

@@ -84,6 +84,10 @@ pub enum Error {
         key: String,
     },
 
+    /// Request without files.
+    #[error("the request names no file to generate")]
+    NothingToGenerate,
+
     /// Descriptor that `protoc` never sends.
     #[error("{at}: malformed descriptor: {what}")]
     Malformed {
@@ -133,6 +137,22 @@ pub enum Error {
         /// Second declaration.
         second: String,
         /// The name in Rust.
+        rust: String,
+        /// Location of the second declaration.
+        at: Location,
+    },
+
+    /// Package and message whose modules have one path.
+    #[error(
+        "{at}: {first} and {second} are both `{rust}` in Rust; `module_clash=merge` makes one \
+         module of them"
+    )]
+    ModuleClash {
+        /// First declaration, with its location.
+        first: String,
+        /// Second declaration.
+        second: String,
+        /// The module.
         rust: String,
         /// Location of the second declaration.
         at: Location,
@@ -258,7 +278,7 @@ pub enum Error {
     /// Type of a file that is not generated.
     #[error(
         "{at}: {user} uses {name} of {file}, which is not generated: name that file too, or give \
-         an extern_path"
+         the option `include_imports` or an extern_path"
     )]
     NotGenerated {
         /// User of the type: `field Order.item`, `method Kitchen.Cook`.
@@ -369,6 +389,7 @@ impl Error {
             | Self::Feature { at, .. }
             | Self::Streaming { at, .. }
             | Self::NameClash { at, .. }
+            | Self::ModuleClash { at, .. }
             | Self::GoNameClash { at, .. }
             | Self::NoGoPackage { at }
             | Self::GoImportPath { at, .. }
@@ -390,6 +411,7 @@ impl Error {
             | Self::OptionOfLanguage { .. }
             | Self::OptionsExclude { .. }
             | Self::RepeatedOption { .. }
+            | Self::NothingToGenerate
             | Self::Messages { .. }
             | Self::Unparsable { .. } => None,
         }

@@ -17,6 +17,7 @@
 //! | [`rust`], [`go`] | the emitters |
 
 pub mod error;
+mod float;
 pub mod go;
 pub mod lower;
 pub mod model;

@@ -34,6 +34,9 @@
 //! the name of a scalar or a full name, with `group ` before it for a group. A map is written as
 //! the repeated message that encodes it on the wire.
 //!
+//! Of the messages and enums in the files `api`, `compiler/plugin`, `descriptor` and `type` of
+//! `google/protobuf`, to which versions of `protoc` add fields, only the names are written.
+//!
 //! An enum value is written as number and name, and its gRPC code if it has the option
 //! `(parigot.v1.error).code`: `4 UnknownLang INVALID_ARGUMENT`.
 

@@ -8,6 +8,8 @@
 pub mod answers;
 #[path = "comments/rust/mod.rs"]
 pub mod comments;
+#[path = "compilers/rust/mod.rs"]
+pub mod compilers;
 #[path = "defaults/rust/mod.rs"]
 pub mod defaults;
 #[path = "deprecated/rust/mod.rs"]
@@ -45,6 +47,8 @@ pub mod kinds;
 pub mod long_names;
 #[path = "load/rust/mod.rs"]
 pub mod load;
+#[path = "merged_modules/rust/mod.rs"]
+pub mod merged_modules;
 #[path = "message_named_as_rpc/rust/mod.rs"]
 pub mod message_named_as_rpc;
 #[path = "names/rust/mod.rs"]

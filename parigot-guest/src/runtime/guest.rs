@@ -76,6 +76,12 @@ impl Guest {
         guest
     }
 
+    /// Returns the services that other guests may call.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn exports(&self) -> &[&'static Service] {
+        &self.exports
+    }
+
     /// Drops everything that refers to the guest itself.
     pub(crate) fn close(&self) {
         // First, so that destructors send nothing.

@@ -74,6 +74,19 @@ impl Io {
         );
     }
 
+    /// Writes the inbox, as a host does.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn fill_inbox(&self, bytes: &[u8]) {
+        self.grow_inbox(bytes.len());
+        self.inbox.borrow_mut()[..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Returns the frames of the last turn, as a host reads them.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        self.outbox.sent()
+    }
+
     pub(crate) fn inbox(&self) -> Ref<'_, Vec<u8>> {
         self.inbox.borrow()
     }

@@ -54,6 +54,12 @@ impl Outbox {
         Ok(())
     }
 
+    /// Returns the frames so far.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        self.bytes.borrow()[..self.end.get()].into()
+    }
+
     /// Drops all frames that are appended from now on.
     pub(crate) fn close(&self) {
         self.closed.set(true);

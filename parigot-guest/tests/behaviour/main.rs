@@ -20,6 +20,7 @@ mod log;
 mod metadata;
 mod retry;
 mod serve;
+mod testing;
 mod time;
 mod trace_context;
 mod turn;

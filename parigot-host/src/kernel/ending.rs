@@ -22,9 +22,14 @@ impl<O: Observer> Worker<'_, O> {
         let InstanceState {
             code,
             routes,
-            calls,
+            mut calls,
             ..
         } = state;
+        let (active_call, method) = code
+            .active_call()
+            .map(|active_call| (active_call.call, active_call.method))
+            .unzip();
+        let logged_call = active_call.and_then(|number| calls.logged(number));
         let Calls {
             mut outbound,
             mut inbound,
@@ -33,20 +38,13 @@ impl<O: Observer> Worker<'_, O> {
         let restart_decision = self.restart_decision(instance, &ending);
         let reason = restart_decision.unavailable_reason(self.now_ns());
         let not_run = instance.close(reason);
-        let (active_call, method) = code
-            .active_call()
-            .map(|active_call| (active_call.call, active_call.method))
-            .unzip();
-        let active_call_id = active_call
-            .and_then(|number| inbound.get_mut(number))
-            .map(|call| call.id);
         let is_unexpected = self.kernel.lifecycle.must_keep_running(instance.index);
         events::ending(
             &instance.guest_log(),
             &ending,
             events::EndContext {
                 is_unexpected,
-                call: active_call_id,
+                call: logged_call,
                 method: method.flatten(),
             },
         );

@@ -276,7 +276,7 @@ impl<O: Observer> Worker<'_, O> {
             .inbound
             .remove(number)
             .ok_or(Breach::NoSuchCall { number })?;
-        if !from.calls.opened.is_empty() {
+        if !from.calls.extras.is_empty() {
             from.calls.close(number);
         }
         // The counts must be current before the reply is sent, because the caller may read them or
@@ -364,10 +364,9 @@ impl<O: Observer> Worker<'_, O> {
 
     /// Logs a line of the guest, with the call that it is about.
     fn route_log(&mut self, from: &mut Sender<'_>, frame: &Frame<'_>) {
-        let call = from.calls.inbound.get_mut(frame.header.number);
-        let id = call.map(|call| call.id);
+        let call = from.calls.logged(frame.header.number);
         let log = from.instance.guest_log();
-        let report_at_ns = events::guest_line(&log, self.now_ns(), frame, id);
+        let report_at_ns = events::guest_line(&log, self.now_ns(), frame, call);
         self.kernel.set_log_timer(from.instance, report_at_ns);
     }
 

@@ -5,7 +5,9 @@
 //! | `service` | name of the guest in the deployment |
 //! | `instance` | short form of the instance's id |
 //! | `call` | id of the call, if the event belongs to a call |
+//! | `trace` | trace id of the call, if its metadata has a trace context |
 //! | `method` | method of the call during which a guest ended |
+//! | `cpu_us` | CPU time in µs of a turn over the budget |
 //! | `stack` | stacks of the goroutines at the end of a guest in Go |
 //! | `attributes` | attributes of a guest's line, a JSON object |
 //!
@@ -16,20 +18,25 @@ use std::time::Duration;
 
 use parigot_abi::Frame;
 use parigot_abi::frame::Level;
-use parigot_abi::id::CallId;
 use tracing::field::display;
 
 use crate::error::{Ending, GuestFault};
 use crate::kernel::lifecycle::Phase;
-use crate::log::guest_log::{GuestLine, GuestLog};
+use crate::log::guest_log::{GuestLine, GuestLog, LoggedCall};
 use crate::log::rate_limit::truncate;
+
+/// Fields of the log events besides `message` and `attributes`. Only the host sets them, so no
+/// attribute of a guest's line may pass for one of them.
+pub const LOG_FIELDS: [&str; 7] = [
+    "service", "instance", "call", "trace", "method", "cpu_us", "stack",
+];
 
 /// Logs the log frame of a guest, sent during `call`. Returns the same as [`GuestLog::log_line`].
 pub(crate) fn guest_line(
     from: &GuestLog<'_>,
     now_ns: u64,
     frame: &Frame<'_>,
-    call: Option<CallId>,
+    call: Option<LoggedCall>,
 ) -> Option<u64> {
     let line = GuestLine {
         level: Level::from_number(frame.header.status).unwrap_or(Level::Info),
@@ -45,7 +52,7 @@ pub(crate) struct EndContext {
     /// Set if the instance should have continued: it is a service, and no stop was requested.
     pub(crate) is_unexpected: bool,
     /// Call that the instance was serving.
-    pub(crate) call: Option<CallId>,
+    pub(crate) call: Option<LoggedCall>,
     /// Method of `call`.
     pub(crate) method: Option<String>,
 }
@@ -61,7 +68,9 @@ pub(crate) fn ending(
     }: EndContext,
 ) {
     guest.finish();
-    let (call, method) = (call.map(display), method.map(display));
+    let trace = call.and_then(|call| call.trace).map(display);
+    let call = call.map(|call| display(call.id));
+    let method = method.map(display);
     macro_rules! event {
         ($level:ident, $($event:tt)+) => {
             tracing::event!(
@@ -69,6 +78,7 @@ pub(crate) fn ending(
                 service = %guest.service,
                 instance = %guest.instance.short(),
                 call,
+                trace,
                 $($event)+
             )
         };

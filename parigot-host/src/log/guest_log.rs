@@ -7,6 +7,7 @@ use parigot_abi::id::{CallId, InstanceId};
 
 use crate::log::attributes::to_json;
 use crate::log::rate_limit::{LogRate, RateDecision};
+use crate::log::trace_id::TraceId;
 
 /// Line that a guest writes to the log: in a log frame, or to stdout or stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,13 @@ pub(crate) struct GuestLine<'a> {
     pub(crate) text: &'a str,
     /// Metadata of a log frame; empty for a line of stdout or stderr.
     pub(crate) fields: &'a [u8],
+}
+
+/// Call to which a line belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LoggedCall {
+    pub(crate) id: CallId,
+    pub(crate) trace: Option<TraceId>,
 }
 
 /// Identity of a guest in the log, with its rate limit.
@@ -34,7 +42,7 @@ impl GuestLog<'_> {
         &self,
         now_ns: u64,
         line: &GuestLine<'_>,
-        call: Option<CallId>,
+        call: Option<LoggedCall>,
     ) -> Option<u64> {
         let GuestLog {
             service,
@@ -49,7 +57,8 @@ impl GuestLog<'_> {
                     tracing::Level::$level,
                     service = %service,
                     instance = %instance.short(),
-                    call = call.map(display),
+                    call = call.map(|call| display(call.id)),
+                    trace = call.and_then(|call| call.trace).map(display),
                     attributes = $attributes.map(display),
                     "{}", $text
                 )

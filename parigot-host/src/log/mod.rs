@@ -5,3 +5,4 @@ pub(crate) mod dispatch;
 pub(crate) mod events;
 pub(crate) mod guest_log;
 pub(crate) mod rate_limit;
+pub(crate) mod trace_id;

@@ -31,7 +31,8 @@ pub(crate) struct BoundGuests<'a> {
 }
 
 impl<'a> DeclaredGuests<'a> {
-    /// Resolves the requirements among the guests of these processes; of one if there are none.
+    /// Resolves the requirements among the guests of these processes. Without processes, all guests
+    /// run in one.
     pub(crate) fn bind(self, processes: &[Process]) -> BoundGuests<'a> {
         let DeclaredGuests {
             guests,

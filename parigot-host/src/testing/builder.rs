@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_guest::Definition;
+use parigot_guest::testing::{Fake, FakeStdio};
 
-use super::fake::Fake;
+use super::fake;
 use super::fault::Fault;
 use super::frame;
 use super::native::NativeFactory;
@@ -158,7 +159,7 @@ impl TestHost {
             .cloned();
         self.factory(
             replaced.unwrap_or_else(|| GuestSpec::service(fake.name(), "")),
-            fake.as_factory(),
+            fake::factory(fake),
         )
     }
 
@@ -178,6 +179,11 @@ impl TestHost {
     /// If the guest's name is `test` or `host`.
     pub fn native(self, guest: GuestSpec, define: fn() -> Definition) -> Self {
         self.factory(guest, NativeFactory { define })
+    }
+
+    /// Serves standard input and output to the programs and workers that require them.
+    pub fn stdio(self, stdio: &FakeStdio) -> Self {
+        self.fake(&stdio.fake())
     }
 
     fn factory(self, mut guest: GuestSpec, factory: impl InstanceFactory + 'static) -> Self {

@@ -5,9 +5,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use parigot_abi::frame::{NO_DEADLINE, flags};
-use parigot_abi::{Frame, Frames, Kind, Manifest};
-use parigot_guest::prost::Message;
+use parigot_abi::frame::NO_DEADLINE;
+use parigot_abi::{Frame, Kind, Manifest};
+use parigot_guest::testing::CallReply;
 use parigot_guest::{CallError, Metadata, Method};
 use parking_lot::Mutex;
 
@@ -18,15 +18,6 @@ use crate::guest::code::InstanceFactory;
 
 /// Replies to the test's calls, by the numbers of the calls.
 pub(super) type Replies = Arc<Mutex<HashMap<u64, CallReply>>>;
-
-/// Reply to a call of the test.
-#[derive(Default)]
-pub(super) struct CallReply {
-    /// Response headers in the encoding of a frame.
-    headers: Vec<u8>,
-    /// Encoded reply frame; empty while the call is in flight.
-    frame: Vec<u8>,
-}
 
 /// Call of a test that [`TestRun::begin`](super::TestRun::begin) has started.
 ///
@@ -61,36 +52,21 @@ impl<M: Method> PendingCall<M> {
 
     /// Returns the response or the error of the call; `None` while the call is in flight.
     pub fn outcome(&self) -> Option<Result<M::Response, CallError<M::Error>>> {
-        let replies = self.replies.lock();
-        let frame = Frames::new(&replies.get(&self.number)?.frame)
-            .next()?
-            .expect("the host must write well-formed frames");
-        let is_response =
-            frame.header.status == 0 && frame.header.flags & flags::SERVICE_ERROR == 0;
-        Some(if is_response {
-            M::Response::decode(frame.payload)
-                .map_err(|error| CallError::undecodable::<M>(&frame, &error))
-        } else {
-            Err(CallError::of_reply::<M>(&frame))
-        })
+        self.replies.lock().get(&self.number)?.outcome::<M>()
     }
 
     /// Returns the headers that have arrived, and the trailers once the call has ended.
     pub fn metadata(&self) -> Metadata {
         let replies = self.replies.lock();
-        let Some(CallReply { headers, frame }) = replies.get(&self.number) else {
-            return Metadata::default();
-        };
-        let frame = Frames::new(frame).next().and_then(Result::ok);
-        let trailers = frame.map_or(&[][..], |frame| frame.metadata);
-        Metadata::new(headers.clone(), trailers)
+        let reply = replies.get(&self.number);
+        reply.map(CallReply::metadata).unwrap_or_default()
     }
 
     /// Returns true if the call has ended, with a response or an error.
     pub fn has_ended(&self) -> bool {
         let replies = self.replies.lock();
         let reply = replies.get(&self.number);
-        reply.is_some_and(|reply| !reply.frame.is_empty())
+        reply.is_some_and(CallReply::has_ended)
     }
 }
 

@@ -55,15 +55,13 @@ mod panic_text;
 mod record;
 mod run;
 mod start;
-mod stdio;
 mod stepper;
 
 pub use parigot_abi::Kind;
+pub use parigot_guest::testing::{Answer, Fake, FakeStdio};
 
 pub use self::builder::TestHost;
 pub use self::caller::PendingCall;
-pub use self::fake::{Answer, Fake};
 pub use self::fault::Fault;
 pub use self::frame::{Effect, Frame};
 pub use self::run::TestRun;
-pub use self::stdio::FakeStdio;

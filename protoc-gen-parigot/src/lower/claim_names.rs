@@ -8,18 +8,20 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
 use super::field_number;
 use super::index::Index;
-use super::names::{Claim, Names, Scope, clash};
+use super::names::{Claim, Kind, Names, Scope, clash};
 use super::source::{ByPackage, Item, Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
+use crate::options::ModuleClash;
 use crate::{name, symbol};
 
 /// Claims the names of everything that is generated, except services.
 pub(super) fn claim_all(
     packages: &ByPackage<'_>,
     index: &Index<'_>,
+    module_clash: ModuleClash,
     errors: &mut Vec<Error>,
 ) -> Names {
-    let mut names = Names::default();
+    let mut names = Names::new(module_clash);
     claim_packages(packages, &mut names, errors);
     for source in packages.values().flatten() {
         for item in source.items.iter().filter(|item| is_named(item, index)) {
@@ -58,6 +60,7 @@ fn claim_packages(packages: &ByPackage<'_>, names: &mut Names, errors: &mut Vec<
                     scope,
                     rust: Some(modules[depth].clone()),
                     what: what.clone(),
+                    kind: Kind::Package,
                 };
                 errors.extend(names.claim(claim, at.clone()).err());
             }
@@ -134,6 +137,7 @@ impl NamedItem<'_> {
             scope: scope(self.item.scope.clone()),
             rust,
             what: self.source.describe(self.item),
+            kind: Kind::Item,
         }
     }
 
@@ -143,6 +147,7 @@ impl NamedItem<'_> {
             let module = self.claim(Scope::Module, name::snake(message.name()));
             claims.push(Claim {
                 what: format!("the module of {}", module.what),
+                kind: Kind::Nested,
                 ..module
             });
         }

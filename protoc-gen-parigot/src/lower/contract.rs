@@ -156,7 +156,7 @@ impl<'a> DeclaredService<'a> {
     }
 
     /// Returns the full name of the error enum.
-    fn error_enum(&self, index: &Index<'_>) -> Result<Option<String>, Error> {
+    pub(super) fn error_enum(&self, index: &Index<'_>) -> Result<Option<String>, Error> {
         let Some(ty) = self.error_type(index)? else {
             return Ok(None);
         };

@@ -11,10 +11,10 @@ use prost_types::{
 
 use super::containment::{Containment, Derives};
 use super::error_codes;
-use super::float;
 use super::index::{Index, User};
 use super::source::{Item, Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
+use crate::float;
 use crate::model::{ErrorCode, Messages, Package, docs_mark};
 use crate::symbol;
 

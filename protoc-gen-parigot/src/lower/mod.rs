@@ -8,11 +8,11 @@ mod descriptors;
 mod edition;
 mod error_codes;
 mod field_number;
-mod float;
 pub mod go;
 mod index;
 mod messages;
 mod names;
+mod reach;
 mod schema;
 mod service;
 mod source;
@@ -36,13 +36,16 @@ use crate::request::Request;
 /// Returns all errors in the files, ordered by file name and line.
 pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> {
     let plain = edition::plain(request);
-    let sources = Source::all(&plain, request);
+    let mut sources = Source::all(&plain, request);
+    if options.rust.include_imports {
+        reach::mark(&mut sources, &options.rust);
+    }
     report(validate::check(request, &sources))?;
 
     let index = Index::new(&sources, &options.rust);
     let grouped = by_package(&sources);
     let mut errors = Vec::new();
-    let names = claim_names::claim_all(&grouped, &index, &mut errors);
+    let names = claim_names::claim_all(&grouped, &index, options.rust.module_clash, &mut errors);
     messages::check_types(&sources, &index, &mut errors);
     let packages = packages(
         &sources,

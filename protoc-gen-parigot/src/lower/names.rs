@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Location};
+use crate::name;
+use crate::options::ModuleClash;
 
 /// Rust scope, by the full name of the declaration that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,12 +26,30 @@ pub(super) struct Claim {
     pub(super) rust: Option<String>,
     /// Description for errors: `message Order`.
     pub(super) what: String,
+    pub(super) kind: Kind,
 }
 
-/// Claimed names, with the description and location of each owner.
-#[derive(Debug, Default)]
+/// Kind of declaration that has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Item,
+    /// Module of a package.
+    Package,
+    /// Module of the declarations in a message.
+    Nested,
+}
+
+/// Claimed names, with the owner of each.
 pub(super) struct Names {
-    scopes: BTreeMap<Scope, BTreeMap<String, (String, Location)>>,
+    module_clash: ModuleClash,
+    scopes: BTreeMap<Scope, BTreeMap<String, Owner>>,
+}
+
+/// Declaration that has a name.
+struct Owner {
+    what: String,
+    at: Location,
+    kind: Kind,
 }
 
 /// Types that generated code refers to by their bare names, which a module of the same name would
@@ -39,15 +59,29 @@ const PRIMITIVES: [&str; 10] = [
 ];
 
 impl Names {
+    pub(super) fn new(module_clash: ModuleClash) -> Self {
+        Self {
+            module_clash,
+            scopes: BTreeMap::new(),
+        }
+    }
+
     /// Returns true if the module of a package has an item of that name.
     pub(super) fn is_taken(&self, package: &str, rust: &str) -> bool {
-        let module = self.scopes.get(&Scope::Module(package.to_owned()));
+        let module = self
+            .scopes
+            .get(&self.scope(Scope::Module(package.to_owned())));
         PRIMITIVES.contains(&rust) || module.is_some_and(|names| names.contains_key(rust))
     }
 
     /// Claims a name, or returns an error that names its owner.
     pub(super) fn claim(&mut self, claim: Claim, at: Location) -> Result<(), Error> {
-        let Claim { scope, rust, what } = claim;
+        let Claim {
+            scope,
+            rust,
+            what,
+            kind,
+        } = claim;
         let Some(rust) = rust else {
             return Err(Error::NoName { what, at });
         };
@@ -59,13 +93,44 @@ impl Names {
                 at,
             });
         }
-        let names = self.scopes.entry(scope).or_default();
-        match names.get(&rust) {
-            None => {
-                names.insert(rust, (what, at));
-                Ok(())
+        let names = self.scopes.entry(self.scope(scope)).or_default();
+        let Some(owner) = names.get(&rust) else {
+            names.insert(rust, Owner { what, at, kind });
+            return Ok(());
+        };
+        let can_merge = matches!(
+            (owner.kind, kind),
+            (Kind::Package, Kind::Nested) | (Kind::Nested, Kind::Package)
+        );
+        if can_merge && self.module_clash == ModuleClash::Merge {
+            return Ok(());
+        }
+        let other = (owner.what.clone(), owner.at.clone());
+        Err(match clash(other, (what, at), rust) {
+            Error::NameClash {
+                first,
+                second,
+                rust,
+                at,
+            } if can_merge => Error::ModuleClash {
+                first,
+                second,
+                rust,
+                at,
+            },
+            error => error,
+        })
+    }
+
+    /// Returns the scope under which names are kept. Where modules are merged, a package and a
+    /// message may have one scope.
+    fn scope(&self, scope: Scope) -> Scope {
+        match scope {
+            Scope::Module(full_name) if self.module_clash == ModuleClash::Merge => {
+                let modules = name::modules(&full_name).map(|modules| modules.join("::"));
+                Scope::Module(modules.unwrap_or(full_name))
             }
-            Some(other) => Err(clash(other.clone(), (what, at), rust)),
+            scope => scope,
         }
     }
 }

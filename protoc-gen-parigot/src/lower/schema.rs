@@ -1,6 +1,6 @@
 //! Schemas of services, from which schema hashes are computed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -13,6 +13,14 @@ use super::source::{Node, Source, type_name};
 use crate::model::Rpc;
 use crate::schema_hash::{Schema, TypeSchema};
 use crate::symbol::full_name;
+
+/// Files to which each version of `protoc` adds fields. A schema has no fields of their types.
+const OF_PROTOC: [&str; 4] = [
+    "google/protobuf/api.proto",
+    "google/protobuf/compiler/plugin.proto",
+    "google/protobuf/descriptor.proto",
+    "google/protobuf/type.proto",
+];
 
 /// Returns the schema of a service with these methods and this error enum.
 pub(super) fn of_service(
@@ -49,6 +57,10 @@ fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, Type
         let Some(ty) = index.get(&name).filter(|_| !types.contains_key(&name)) else {
             continue;
         };
+        if OF_PROTOC.contains(&ty.source.file.name()) {
+            types.insert(name, TypeSchema::Message(BTreeSet::new()));
+            continue;
+        }
         if let Node::Message(message) = ty.item.node {
             names.extend(
                 message

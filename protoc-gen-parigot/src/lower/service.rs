@@ -7,7 +7,7 @@ use quote::quote;
 use super::contract::DeclaredService;
 use super::error_codes;
 use super::index::{Index, User};
-use super::names::{Claim, Names, Scope};
+use super::names::{Claim, Kind, Names, Scope};
 use super::source::Source;
 use crate::error::{Error, Location};
 use crate::model::{Contract, ErrorEnum, Method, Rpc, Service, TypePath};
@@ -95,6 +95,7 @@ impl<'a> ServiceLowering<'a> {
                 scope,
                 rust: Some(rust),
                 what: format!("service {}", name.proto),
+                kind: Kind::Item,
             };
             names.claim(claim, self.declared.at())?;
         }

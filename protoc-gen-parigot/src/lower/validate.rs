@@ -1,7 +1,8 @@
 //! Rejects descriptors that no `protoc` sends, so that later steps and prost-build can rely on
 //! valid input.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -14,9 +15,17 @@ use super::source::{Item, Node, Source, is_map_entry, numbered, oneof_of, type_n
 use crate::error::{Error, Location};
 use crate::name::is_identifier;
 use crate::request::Request;
+use crate::symbol::full_name;
 
 /// Maximum nesting depth of messages; `protoc` allows 32.
 const DEPTH_MAX: usize = 64;
+
+/// Maximum number of parts of a package's name. Each becomes a module of Rust.
+const PACKAGE_PARTS_MAX: usize = 64;
+
+/// Numbers that a field may have, except those that are reserved for protobuf itself.
+const NUMBERS: RangeInclusive<i32> = 1..=536_870_911;
+const OWN_NUMBERS: RangeInclusive<i32> = 19_000..=19_999;
 
 /// Maximum number of pairs of a oneof and a nested type in a message: prost-build compares the
 /// names of each pair.
@@ -64,12 +73,22 @@ fn check_files(request: &Request) -> Vec<Error> {
         what,
         at: Location::file(name.escape_debug().to_string()),
     };
-    faults.into_iter().map(error).collect()
+    let nothing = request
+        .file_to_generate
+        .is_empty()
+        .then_some(Error::NothingToGenerate);
+    faults.into_iter().map(error).chain(nothing).collect()
 }
 
 fn file_fault(file: &FileDescriptorProto, is_new: bool) -> Option<String> {
-    if file.name().is_empty() || file.name().chars().any(char::is_control) {
-        Some("the file's name is empty or contains control characters".to_owned())
+    // The output has the name of the file. A backslash would separate folders on Windows.
+    let is_odd = |c: char| c.is_control() || c == '\\';
+    if file.name().is_empty() || file.name().contains(is_odd) {
+        Some("the file's name is empty or contains a backslash or control characters".to_owned())
+    } else if file.package().split('.').count() > PACKAGE_PARTS_MAX {
+        Some(format!(
+            "the name of the package has more than {PACKAGE_PARTS_MAX} parts"
+        ))
     } else if !is_new {
         Some("the file is in the request twice".to_owned())
     } else if !file.package().is_empty() && !file.package().split('.').all(is_identifier) {
@@ -102,29 +121,51 @@ fn check_syntax(source: &Source<'_>) -> Vec<Error> {
 
 /// Full names of all messages and enums, by kind.
 #[derive(Default)]
-struct Types {
+struct Types<'a> {
     messages: BTreeSet<String>,
     entries: BTreeSet<String>,
-    enums: BTreeSet<String>,
+    enums: BTreeMap<String, &'a EnumDescriptorProto>,
+    services: BTreeSet<String>,
 }
 
-impl Types {
-    fn add(&mut self, source: &Source<'_>, errors: &mut Vec<Error>) {
+impl<'a> Types<'a> {
+    fn add(&mut self, source: &Source<'a>, errors: &mut Vec<Error>) {
+        let mut twice = |name: &str, path: &[i32]| {
+            let what = format!("{} is declared twice", name.escape_debug());
+            let at = source.location(path);
+            errors.push(Error::Malformed { what, at });
+        };
         for item in &source.items {
-            let set = match item.node {
-                Node::Message(message) if is_map_entry(message) => &mut self.entries,
-                Node::Message(_) => &mut self.messages,
-                Node::Enum(_) => &mut self.enums,
+            let name = item.full_name();
+            let is_taken = self.is_declared(&name);
+            match item.node {
+                Node::Message(message) if is_map_entry(message) => {
+                    self.entries.insert(name.clone());
+                }
+                Node::Message(_) => {
+                    self.messages.insert(name.clone());
+                }
+                Node::Enum(item) => {
+                    self.enums.insert(name.clone(), item);
+                }
                 Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => continue,
-            };
-            if !set.insert(item.full_name()) {
-                let what = format!("{} is declared twice", item.full_name().escape_debug());
-                errors.push(Error::Malformed {
-                    what,
-                    at: source.location(&item.path),
-                });
+            }
+            if is_taken {
+                twice(&name, &item.path);
             }
         }
+        for (path, service) in numbered(&[], field_number::SERVICE, &source.file.service) {
+            let name = full_name(source.file.package(), service.name());
+            if self.is_declared(&name) {
+                twice(&name, &path);
+            }
+            self.services.insert(name);
+        }
+    }
+
+    fn is_declared(&self, name: &str) -> bool {
+        let sets = [&self.messages, &self.entries, &self.services];
+        self.enums.contains_key(name) || sets.iter().any(|set| set.contains(name))
     }
 
     /// Returns a description of the defect in an item, if there is one.
@@ -158,6 +199,12 @@ impl Types {
             && !(key_and_value && message.nested_type.is_empty() && item.path.len() > 2)
         {
             Some("a map's entry has other fields than key and value".to_owned())
+        } else if is_map_entry(message) && !is_key(&message.field[0]) {
+            Some("the type of a map's key is not one of keys".to_owned())
+        } else if !are_distinct(message.field.iter().map(|field| field.number())) {
+            Some("the message has two fields of one number".to_owned())
+        } else if !are_distinct(message.field.iter().map(|field| field.name())) {
+            Some("the message has two fields of one name".to_owned())
         } else if oneof_pairs(message) > ONEOF_PAIRS_MAX {
             Some(format!(
                 "the message has more than {ONEOF_PAIRS_MAX} pairs of a oneof and a nested type"
@@ -183,13 +230,15 @@ impl Types {
             .is_some_and(|label| Label::try_from(label).is_err())
         {
             Some("the field's label is unknown".to_owned())
+        } else if !NUMBERS.contains(&field.number()) || OWN_NUMBERS.contains(&field.number()) {
+            Some(format!("a field cannot have the number {}", field.number()))
         } else if oneof == Some(None) {
             Some("the field is in a oneof that does not exist".to_owned())
         } else if oneof.is_some() && field.label() != Label::Optional {
             Some("a field of a oneof is repeated or required".to_owned())
         } else {
             self.type_fault(item, field)
-                .or_else(|| default_fault(field))
+                .or_else(|| self.default_fault(field))
         }
     }
 
@@ -211,7 +260,7 @@ impl Types {
                 self.messages.contains(name) || own_entry()
             }
             Type::Message | Type::Group => self.messages.contains(name),
-            Type::Enum => self.enums.contains(name),
+            Type::Enum => self.enums.contains_key(name),
             _ => {
                 return field
                     .type_name
@@ -226,6 +275,42 @@ impl Types {
             )
         })
     }
+
+    /// Checks a default, on which prost-build or the Rust compiler would fail.
+    fn default_fault(&self, field: &FieldDescriptorProto) -> Option<String> {
+        let default = field.default_value.as_deref()?;
+        let is_value = match field.r#type() {
+            Type::String => true,
+            Type::Bytes => is_escaped(default),
+            Type::Bool => matches!(default, "true" | "false"),
+            Type::Float | Type::Double => default.parse::<f64>().is_ok(),
+            Type::Int32 | Type::Sint32 | Type::Sfixed32 => default.parse::<i32>().is_ok(),
+            Type::Int64 | Type::Sint64 | Type::Sfixed64 => default.parse::<i64>().is_ok(),
+            Type::Uint32 | Type::Fixed32 => default.parse::<u32>().is_ok(),
+            Type::Uint64 | Type::Fixed64 => default.parse::<u64>().is_ok(),
+            Type::Enum => {
+                let of_field = self.enums.get(type_name(field).unwrap_or_default());
+                of_field.is_some_and(|of_field| {
+                    of_field.value.iter().any(|value| value.name() == default)
+                })
+            }
+            Type::Message | Type::Group => false,
+        };
+        (!is_value).then(|| "the default is not a value of the field's type".to_owned())
+    }
+}
+
+/// Returns true if the type of a map's key can be one.
+fn is_key(field: &FieldDescriptorProto) -> bool {
+    !matches!(
+        field.r#type(),
+        Type::Float | Type::Double | Type::Bytes | Type::Enum | Type::Message | Type::Group
+    )
+}
+
+fn are_distinct<T: Ord>(values: impl ExactSizeIterator<Item = T>) -> bool {
+    let count = values.len();
+    values.collect::<BTreeSet<_>>().len() == count
 }
 
 fn oneof_pairs(message: &DescriptorProto) -> usize {
@@ -244,13 +329,19 @@ fn enum_fault(parent: &EnumDescriptorProto) -> Option<String> {
     }
 }
 
-fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)> {
+fn service_faults(source: &Source<'_>, types: &Types<'_>) -> Vec<(Vec<i32>, String)> {
     let mut faults = Vec::new();
     for (path, service) in numbered(&[], field_number::SERVICE, &source.file.service) {
         if !is_identifier(service.name()) {
             faults.push((
                 path.clone(),
                 format!("`{}` is not a name", service.name().escape_debug()),
+            ));
+        }
+        if !are_distinct(service.method.iter().map(|method| method.name())) {
+            faults.push((
+                path.clone(),
+                "the service has two methods of one name".to_owned(),
             ));
         }
         for (path, method) in numbered(&path, field_number::METHOD, &service.method) {
@@ -276,13 +367,6 @@ fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)>
         }
     }
     faults
-}
-
-/// prost-build panics on an escape sequence that it cannot read.
-fn default_fault(field: &FieldDescriptorProto) -> Option<String> {
-    let is_bytes = field.r#type() == Type::Bytes;
-    (is_bytes && !is_escaped(field.default_value()))
-        .then(|| "the default is not an escaped byte string".to_owned())
 }
 
 /// Returns true for text as `protoc` writes the default of bytes: printable ASCII, escape sequences

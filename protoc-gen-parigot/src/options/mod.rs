@@ -12,8 +12,10 @@
 //!
 //! | option | values | meaning |
 //! |---|---|---|
+//! | `include_imports` | `true`, `false` | generate the files whose types are used, as if named |
 //! | `messages` | `prost`, `external` | generate messages, or use those at the `extern_path`s |
 //! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages |
+//! | `module_clash` | `refuse`, `merge` | report a package and a message of one module, or merge |
 //! | `extern_path` | `.pkg=::path` | use the types at the path, do not generate them; repeatable |
 //!
 //! A path begins with `::` or `crate::`. The paths of `google.protobuf` and of `parigot.v1.Id` have
@@ -34,7 +36,7 @@ mod rust;
 mod tests;
 
 pub use self::go::{GoOptions, Mapping, Paths};
-pub use self::rust::{MessageSource, RustOptions};
+pub use self::rust::{MessageSource, ModuleClash, RustOptions};
 
 /// Validated options of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Parser of the parameter of a request.
 
-use super::{Language, MessageSource, Options, Paths, RustOptions, Streaming};
+use super::{Language, MessageSource, ModuleClash, Options, Paths, RustOptions, Streaming};
 use crate::error::Error;
 
 /// An option that the plugin knows.
@@ -27,6 +27,12 @@ const KEYS: &[Key] = &[
         language: Some(Language::Rust),
         repeats: true,
         read: |options, value| read_extern_path(&mut options.rust, value),
+    },
+    Key {
+        name: "include_imports",
+        language: Some(Language::Rust),
+        repeats: false,
+        read: |options, value| value.choose(YES_OR_NO, &mut options.rust.include_imports),
     },
     Key {
         name: "lang",
@@ -61,6 +67,7 @@ const KEYS: &[Key] = &[
         read: |options, value| value.choose(YES_OR_NO, &mut options.rust.mod_file),
     },
     MODULE,
+    MODULE_CLASH,
     PATHS,
     Key {
         name: "streaming",
@@ -85,6 +92,21 @@ const MODULE: Key = Key {
     read: |options, value| {
         options.go.module = Some(value.text.to_owned()).filter(|module| !module.is_empty());
         Ok(())
+    },
+};
+
+const MODULE_CLASH: Key = Key {
+    name: "module_clash",
+    language: Some(Language::Rust),
+    repeats: false,
+    read: |options, value| {
+        value.choose(
+            &[
+                ("refuse", ModuleClash::Refuse),
+                ("merge", ModuleClash::Merge),
+            ],
+            &mut options.rust.module_clash,
+        )
     },
 };
 
@@ -153,6 +175,7 @@ impl Options {
                 .into_iter()
                 .filter_map(|(spec, key)| spec.misplaced(key, options.language)),
         );
+        errors.extend(options.rust.check().err());
         errors.extend(options.go.check().err());
         if errors.is_empty() {
             Ok(options)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::Error;
+
 /// The options of `lang=rust`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RustOptions {
@@ -9,6 +11,10 @@ pub struct RustOptions {
     pub messages: MessageSource,
     /// Write `mod.rs`.
     pub mod_file: bool,
+    /// Generate also the files whose types the named files use.
+    pub include_imports: bool,
+    /// Treatment of a package and a message whose modules have one path.
+    pub module_clash: ModuleClash,
     /// Rust path by protobuf path, for example `::parigot_guest::prost_types` for
     /// `.google.protobuf`. The longest matching prefix applies.
     pub extern_paths: BTreeMap<String, String>,
@@ -21,6 +27,16 @@ pub enum MessageSource {
     Prost,
     /// They exist at the paths given by `extern_path`.
     External,
+}
+
+/// Treatment of a package and a message whose modules have one path, such as package `x.cluster`
+/// and message `Cluster` of package `x`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModuleClash {
+    /// Reports them as an error.
+    Refuse,
+    /// Makes one module of them.
+    Merge,
 }
 
 /// Default paths of `google.protobuf` and of the types of parigot. Each wrapper has its own entry,
@@ -51,9 +67,24 @@ impl Default for RustOptions {
         Self {
             messages: MessageSource::Prost,
             mod_file: true,
+            include_imports: false,
+            module_clash: ModuleClash::Refuse,
             extern_paths: WELL_KNOWN
                 .map(|(proto, rust)| (proto.to_owned(), rust.to_owned()))
                 .into(),
         }
+    }
+}
+
+impl RustOptions {
+    /// Rejects options that contradict each other.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.include_imports && self.messages == MessageSource::External {
+            return Err(Error::OptionsExclude {
+                one: "include_imports",
+                other: "messages=external",
+            });
+        }
+        Ok(())
     }
 }

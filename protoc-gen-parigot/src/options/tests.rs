@@ -37,6 +37,14 @@ fn every_option_is_read() {
 }
 
 #[test]
+fn the_options_of_imports_and_modules_are_read() {
+    let options =
+        Options::parse("include_imports,module_clash=merge").expect("the options must be valid");
+    assert!(options.rust.include_imports);
+    assert_eq!(options.rust.module_clash, ModuleClash::Merge);
+}
+
+#[test]
 fn a_bare_key_means_true() {
     assert!(
         Options::parse("mod_file")
@@ -61,8 +69,8 @@ fn an_unknown_option_is_named_in_the_error() {
     );
     check_error(
         "format=x",
-        "unknown option `format`, expected one of `extern_path`, `lang`, `M<file>`, `messages`, \
-         `mod_file`, `module`, `paths`, `streaming`",
+        "unknown option `format`, expected one of `extern_path`, `include_imports`, `lang`, \
+         `M<file>`, `messages`, `mod_file`, `module`, `module_clash`, `paths`, `streaming`",
     );
 }
 

@@ -1,16 +1,22 @@
 //! One form of an encoded file for all compilers of `.proto` files.
 //!
-//! Compilers differ in one point of the encoding: where the custom options stand among the options
-//! that descriptor.proto defines. protoc writes options in the order of their numbers, buf writes
-//! custom options first. Equal `.proto` files must give equal generated code, so options are sorted
-//! by number here, and source info is removed.
+//! Equal `.proto` files must give equal generated code, but compilers encode them differently:
+//!
+//! | compilers differ in | form here |
+//! |---|---|
+//! | the order of custom options and others: by number, or custom ones first | by number |
+//! | the options of a method with an empty body: empty, or none | none |
+//! | the spelling of defaults of numbers: `1e39` of a `float`, or `inf` | as protoc spells them |
+//! | source info | none |
 
-use prost::DecodeError;
 use prost::encoding::{
     DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint, skip_field,
 };
+use prost::{DecodeError, Message as _};
+use prost_types::field_descriptor_proto::Type;
 
 use self::Kind::{Enum, EnumValue, Extensions, Field, Message, Method, Oneof, Options, Service};
+use crate::float;
 
 /// Kinds of messages of descriptor.proto that are options or lead to options.
 #[derive(Clone, Copy, PartialEq)]
@@ -51,9 +57,19 @@ impl Kind {
 
 /// Field number of `FileDescriptorProto.source_code_info`.
 const SOURCE_CODE_INFO: u32 = 9;
+/// Field number of `FieldDescriptorProto.default_value`.
+const DEFAULT_VALUE: u32 = 7;
 
-/// Returns an encoded message of this kind with all its options sorted by number and, if the
-/// message is a file, without source info.
+/// Default of a field: part of `FieldDescriptorProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Default {
+    #[prost(enumeration = "Type", tag = "5")]
+    r#type: i32,
+    #[prost(string, tag = "7")]
+    default_value: String,
+}
+
+/// Returns an encoded message of this kind in canonical form.
 ///
 /// The recursion is as deep as messages are nested. The caller has decoded the file before, which
 /// limits the depth to 100.
@@ -67,9 +83,13 @@ pub(super) fn canonical(kind: Kind, message: &[u8]) -> Result<Vec<u8>, DecodeErr
         skip_field(wire_type, number, &mut rest, DecodeContext::default())?;
         let encoded = match kind.of_field(number) {
             _ if kind == Kind::File && number == SOURCE_CODE_INFO => continue,
+            _ if kind == Field && number == DEFAULT_VALUE => default(message)?,
             Some(inner) if wire_type == WireType::LengthDelimited => {
                 decode_varint(&mut content)?;
                 let content = canonical(inner, &content[..content.len() - rest.len()])?;
+                if content.is_empty() && inner == Options {
+                    continue;
+                }
                 let mut encoded = Vec::with_capacity(content.len() + 8);
                 encode_key(number, wire_type, &mut encoded);
                 encode_varint(content.len() as u64, &mut encoded);
@@ -88,4 +108,18 @@ pub(super) fn canonical(kind: Kind, message: &[u8]) -> Result<Vec<u8>, DecodeErr
         .into_iter()
         .flat_map(|(_, encoded)| encoded)
         .collect())
+}
+
+/// Returns the encoded default of a field.
+fn default(field: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let field = Default::decode(field)?;
+    let default_value = match field.r#type() {
+        number @ (Type::Float | Type::Double) => {
+            float::as_protoc_writes(&field.default_value, number)
+        }
+        _ => field.default_value,
+    };
+    let mut encoded = Vec::new();
+    prost::encoding::string::encode(DEFAULT_VALUE, &default_value, &mut encoded);
+    Ok(encoded)
 }

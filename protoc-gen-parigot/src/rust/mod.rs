@@ -17,6 +17,7 @@ use quote::{ToTokens, quote};
 use self::client::ClientItems;
 use self::error::ErrorItems;
 use self::method::MethodItems;
+use self::module::Tree;
 use self::print::insertion_point;
 use self::server::ServerItems;
 use crate::error::Error;
@@ -31,24 +32,31 @@ use crate::output::OutputFile;
 pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>> {
     let messages =
         message::texts(&model.messages, model.packages.len()).map_err(|error| vec![error])?;
+    let printed: Vec<_> = model
+        .packages
+        .iter()
+        .zip(messages)
+        .filter(|(package, messages)| {
+            !(messages.is_empty() && package.services.is_empty() && package.errors.is_empty())
+        })
+        .collect();
+    let mut tree = Tree::new(printed.iter().map(|(package, _)| *package));
     let mut files = Vec::new();
-    let mut printed = Vec::new();
     let mut errors = Vec::new();
-    for (package, messages) in model.packages.iter().zip(messages) {
-        if messages.is_empty() && package.services.is_empty() && package.errors.is_empty() {
-            continue;
-        }
-        match items(package, &messages, &model.messages.docs) {
+    // Inner packages come first: a module within a module that moves must move before.
+    for (package, messages) in printed.iter().rev() {
+        let module = tree.module_of(package);
+        match items(package, messages, &model.messages.docs, module) {
             Ok(items) => files.push(print::file(&package.file, &package.sources, &items)),
             Err(source) => errors.push(Error::Unparsable {
                 file: package.file.clone(),
                 source,
             }),
         }
-        printed.push(package);
     }
+    files.reverse();
     if mod_file {
-        files.push(module::mod_file(&printed));
+        files.push(module::mod_file(&tree));
     }
     if errors.is_empty() {
         Ok(files)
@@ -62,13 +70,20 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
 ///
 /// Each part is printed before the next is parsed, because a syntax tree takes about a hundred
 /// times the memory of its text.
-fn items(package: &Package, messages: &[String], docs: &[Vec<String>]) -> syn::Result<String> {
+fn items(
+    package: &Package,
+    messages: &[String],
+    docs: &[Vec<String>],
+    module: &mut Tree<'_>,
+) -> syn::Result<String> {
     let mut text = print::items(parse(abi_check())?);
     if !package.services.is_empty() {
         text.push_str(&print::items(parse(descriptors(&package.descriptors))?));
     }
     for message in messages {
-        text.push_str(&print::items(message::items(message, docs)?));
+        let mut items = message::items(message, docs)?;
+        module.move_into(&mut items)?;
+        text.push_str(&print::items(items));
     }
     for error in &package.errors {
         text.push_str(&print::items(parse(ErrorItems(error).into_token_stream())?));

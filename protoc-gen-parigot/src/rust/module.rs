@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use syn::{Item, ItemMod};
+
 use super::print;
 use crate::model::Package;
 use crate::output::OutputFile;
@@ -25,21 +27,13 @@ const ALLOWED: &[&str] = &[
 
 /// Module: the file that it includes, and the modules in it.
 #[derive(Default)]
-struct Tree<'a> {
+pub(super) struct Tree<'a> {
     file: Option<&'a str>,
     modules: BTreeMap<String, Tree<'a>>,
 }
 
-/// Returns `mod.rs` for these packages.
-pub(super) fn mod_file(packages: &[&Package]) -> OutputFile {
-    let mut root = Tree::default();
-    for package in packages {
-        let names = package.modules.iter().map(ToString::to_string);
-        let tree = names.fold(&mut root, |tree, name| {
-            tree.modules.entry(name).or_default()
-        });
-        tree.file = Some(&package.file);
-    }
+/// Returns `mod.rs` with these modules.
+pub(super) fn mod_file(root: &Tree<'_>) -> OutputFile {
     let lines: String = root
         .lines()
         .iter()
@@ -65,7 +59,41 @@ fn allow() -> String {
     format!("#![allow(\n{lints}    reason = \"generated\"\n)]\n")
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    /// Returns the modules of these packages.
+    pub(super) fn new(packages: impl Iterator<Item = &'a Package>) -> Self {
+        let mut root = Self::default();
+        for package in packages {
+            root.module_of(package).file = Some(&package.file);
+        }
+        root
+    }
+
+    /// Returns the module of a package.
+    pub(super) fn module_of(&mut self, package: &Package) -> &mut Self {
+        let names = package.modules.iter().map(ToString::to_string);
+        names.fold(self, |tree, name| tree.modules.entry(name).or_default())
+    }
+
+    /// Moves modules of packages into the modules that the items have for messages:
+    /// `module_clash=merge`.
+    pub(super) fn move_into(&mut self, items: &mut [Item]) -> syn::Result<()> {
+        for item in items {
+            if let Item::Mod(ItemMod {
+                ident,
+                content: Some((_, content)),
+                ..
+            }) = item
+                && let Some(mut moved) = self.modules.remove(&ident.to_string())
+            {
+                moved.move_into(content)?;
+                let lines = moved.lines().join("\n");
+                content.extend(syn::parse_str::<syn::File>(&lines)?.items);
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the lines of a module, with an empty line between items.
     fn lines(&self) -> Vec<String> {
         let include = self.file.map(|file| vec![format!("include!({file:?});")]);

@@ -13,11 +13,11 @@ fn check_error(text: &str, expected: &str) {
     );
 }
 
-fn check_errors(files: &[(&str, &str)], parameter: &str, expected: &str) {
+pub(crate) fn check_errors(files: &[(&str, &str)], parameter: &str, expected: &str) {
     check_request(&request(files, parameter), expected);
 }
 
-fn check_request(request: &Request, expected: &str) {
+pub(crate) fn check_request(request: &Request, expected: &str) {
     let errors = generate(request).expect_err("the input must be invalid");
     assert_eq!(
         errors
@@ -293,7 +293,7 @@ fn modules_with_one_name_are_rejected() {
         ],
         "",
         "b.proto:2:1: the module of message Sub (a.proto:3:1) and package p.sub are both `sub` in \
-         Rust",
+         Rust; `module_clash=merge` makes one module of them",
     );
     check_errors(
         &[
@@ -418,7 +418,7 @@ fn types_that_are_not_generated_are_rejected() {
     let refused = |at: &str, user: &str| {
         format!(
             "{at}: {user} uses o.Used of used.proto, which is not generated: name that file too, \
-             or give an extern_path"
+             or give the option `include_imports` or an extern_path"
         )
     };
     let expected = [

@@ -8,6 +8,8 @@ mod errors;
 mod external;
 mod go;
 mod golden;
+mod hostile;
+mod imports;
 mod mutations;
 mod protoc;
 mod scaling;

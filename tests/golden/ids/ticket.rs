@@ -1,6 +1,6 @@
 // Written by `parigot boilerplateid --lang rust Ticket tkt`; edit it as you like.
 
-/// Id of a Ticket.
+/// Id of one Ticket.
 ///
 /// `cx.random().id()` creates one. `to_string` and `parse` convert to and from text, `to_wire` and
 /// `from_wire` to and from two `fixed64` of a message.

@@ -32,7 +32,27 @@ fn tongue(args: &[String]) -> Tongue {
 
 #[cfg(test)]
 mod tests {
+    use parigot_guest::testing::{Fake, TestGuest};
+    use stubs::greeting::v1::{FetchGreetingResponse, GreetErr, greeting};
+
     use super::*;
+
+    // ANCHOR: program
+    #[test]
+    fn the_world_is_greeted_in_the_given_tongue() {
+        let fake = Fake::new("greeting");
+        fake.on::<greeting::FetchGreeting>(|request| match request.tongue() {
+            Tongue::German => Ok(FetchGreetingResponse {
+                greeting: "moin".into(),
+            }),
+            _ => Err(GreetErr::UnknownLang),
+        });
+        let hello = TestGuest::new(GUEST).fake(&fake);
+        let mut hello = hello.arg("--tongue").arg("german").start();
+        assert_eq!(hello.wait_for_exit(), 0);
+        assert_eq!(hello.log(), ["moin, world"]);
+    }
+    // ANCHOR_END: program
 
     #[test]
     fn the_tongue_is_named_on_the_command_line() {

@@ -93,6 +93,12 @@ parigot_guest::service!(OrderBook, exports(OrdersServer), requires(StockClient))
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use parigot_guest::testing::{Answer, Fake, TestCall, TestGuest};
+    use stubs::orders::v1::orders;
+    use stubs::stock::v1::{Reservation, stock};
+
     use super::*;
 
     #[test]
@@ -123,6 +129,51 @@ mod tests {
             refusal_of(not_for_sale),
             "NotForSale: coffee is discontinued"
         );
+    }
+
+    // ANCHOR: guest
+    #[test]
+    fn an_order_is_placed_with_the_price_of_the_stock() {
+        let stock = Fake::new("stock");
+        stock.answer::<stock::Reserve>(|_| {
+            let reservation = Reservation { total_cents: 1900 };
+            Answer::ok(reservation).with_trailer("price-list", "november")
+        });
+        let mut orders = TestGuest::new(GUEST).fake(&stock).start();
+        let order = orders
+            .call::<orders::Place>(two_coffees())
+            .expect("the order must be placed");
+        assert_eq!((order.total_cents, &*order.price_list), (1900, "november"));
+        assert_eq!(stock.requests::<stock::Reserve>()[0].count, 2);
+        assert!(orders.log()[0].ends_with(": 2 coffee"));
+    }
+    // ANCHOR_END: guest
+
+    // ANCHOR: time
+    #[test]
+    fn a_stock_that_does_not_answer_fails_the_order_in_time() {
+        let stock = Fake::new("stock");
+        stock.answer::<stock::Reserve>(|_| Answer::never());
+        let mut orders = TestGuest::new(GUEST).fake(&stock).start();
+        let call = TestCall::<orders::Place>::new(two_coffees()).within(Duration::from_secs(10));
+        let call = orders.begin(call);
+        orders.advance(Duration::from_secs(9));
+        assert!(!call.has_ended());
+        orders.advance(Duration::from_secs(1));
+        let error = call
+            .outcome()
+            .and_then(Result::err)
+            .expect("the order must fail");
+        assert_eq!(error.code(), Code::DeadlineExceeded);
+    }
+    // ANCHOR_END: time
+
+    fn two_coffees() -> PlaceRequest {
+        PlaceRequest {
+            id: Some(OrderId::from_random(1).into()),
+            item: "coffee".into(),
+            count: 2,
+        }
     }
 
     #[test]

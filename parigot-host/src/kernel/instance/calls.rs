@@ -1,12 +1,14 @@
 //! Calls of an instance, and the batch of frames that changes them.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use parigot_abi::control::NEVER;
 use parigot_abi::id::CallId;
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind};
 
 use crate::kernel::call_table::Table;
 use crate::kernel::index::InstanceIndex;
+use crate::log::guest_log::LoggedCall;
+use crate::log::trace_id::TraceId;
 
 /// Largest capacity in bytes that a batch keeps for the next turn.
 const BATCH_BYTES_KEPT: usize = 1 << 20;
@@ -32,6 +34,14 @@ pub(crate) struct Outbound {
     pub(crate) deadline_ns: u64,
 }
 
+/// Facts about an inbound call that most calls lack.
+#[derive(Default)]
+pub(crate) struct CallExtras {
+    /// The headers of the response were sent.
+    is_opened: bool,
+    trace: Option<TraceId>,
+}
+
 /// Call by its number at one side. A later generation reuses numbers but not ids, so both are
 /// compared.
 #[derive(Clone, Copy)]
@@ -51,9 +61,9 @@ pub(crate) struct Calls {
     pub(crate) next_deadline_ns: u64,
     /// Calls that the instance serves, by its own numbers.
     pub(crate) inbound: Table<Inbound>,
-    /// Numbers of inbound calls whose headers were sent. Kept apart from [`Inbound`], because most
-    /// calls have none: then a reply only tests for an empty list.
-    pub(crate) opened: Vec<u64>,
+    /// Facts about inbound calls that most calls lack. Kept apart from [`Inbound`]: without them, a
+    /// reply only tests for an empty map.
+    pub(crate) extras: HashMap<u64, CallExtras>,
     /// Number of the last call that came with a handoff.
     last_number: u64,
 }
@@ -64,7 +74,7 @@ impl Calls {
             outbound: Table::new(),
             next_deadline_ns: NEVER,
             inbound: Table::new(),
-            opened: Vec::new(),
+            extras: HashMap::new(),
             last_number: 0,
         }
     }
@@ -92,17 +102,29 @@ impl Calls {
     /// Records the headers of an inbound call. Returns false if they were sent before.
     #[cold]
     pub(crate) fn open(&mut self, number: u64) -> bool {
-        let is_first = !self.opened.contains(&number);
-        if is_first {
-            self.opened.push(number);
-        }
-        is_first
+        let extras = self.extras.entry(number).or_default();
+        !std::mem::replace(&mut extras.is_opened, true)
     }
 
-    /// Forgets the headers of a call that was answered.
+    /// Records the trace id in the metadata of an inbound call.
+    #[cold]
+    pub(super) fn trace(&mut self, number: u64, metadata: &[u8]) {
+        if let Some(trace) = TraceId::of(metadata) {
+            self.extras.entry(number).or_default().trace = Some(trace);
+        }
+    }
+
+    /// Returns an inbound call as the log names it.
+    pub(crate) fn logged(&mut self, number: u64) -> Option<LoggedCall> {
+        let id = self.inbound.get_mut(number)?.id;
+        let trace = self.extras.get(&number).and_then(|extras| extras.trace);
+        Some(LoggedCall { id, trace })
+    }
+
+    /// Forgets the extras of a call that was answered.
     #[cold]
     pub(crate) fn close(&mut self, number: u64) {
-        self.opened.retain(|opened| *opened != number);
+        self.extras.remove(&number);
     }
 
     /// Returns whether the instance waits for a call.
@@ -121,6 +143,12 @@ impl Calls {
         }
         for (number, call) in batch.arrivals.drain(..) {
             self.inbound.insert(number, call);
+        }
+        for (number, trace) in batch.traces.drain(..) {
+            // Else the call was withdrawn.
+            if self.inbound.contains(number) {
+                self.extras.entry(number).or_default().trace = Some(trace);
+            }
         }
         // A call ends once. Its deadline may have passed before the reply arrived, for example.
         let mut unwanted = HashSet::new();
@@ -181,6 +209,8 @@ pub(crate) struct Batch {
     pub(crate) frames: Vec<u8>,
     /// Calls that arrive in these frames, by their numbers.
     pub(super) arrivals: Vec<(u64, Inbound)>,
+    /// Trace ids of arrivals, by their numbers.
+    pub(super) traces: Vec<(u64, TraceId)>,
     /// Calls that end in these frames.
     pub(super) answered: Vec<CallName>,
     /// Calls whose headers arrive in these frames.

@@ -5,6 +5,7 @@ use parigot_abi::{Frame, Header};
 
 use super::calls::{Batch, CallName, Inbound};
 use crate::error::{Failure, GuestFault, Unavailable};
+use crate::log::trace_id::TraceId;
 
 /// First number of the calls that come through the mailbox; calls with a handoff count from 1.
 ///
@@ -43,6 +44,11 @@ impl Mailbox {
         let number = self.last_number;
         self.batch.push_call(number, &call, header, frame);
         self.batch.arrivals.push((number, call));
+        if !frame.metadata.is_empty()
+            && let Some(trace) = TraceId::of(frame.metadata)
+        {
+            self.batch.traces.push((number, trace));
+        }
         number
     }
 

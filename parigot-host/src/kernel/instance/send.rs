@@ -47,6 +47,9 @@ impl Instance {
         {
             let number = state.calls.next_number();
             state.calls.inbound.insert(number, call);
+            if !frame.metadata.is_empty() {
+                state.calls.trace(number, frame.metadata);
+            }
             self.publish_counts(&state.calls);
             batch.push_call(number, &call, header, frame);
             return Ok((number, Delivery::HandedOff(state)));

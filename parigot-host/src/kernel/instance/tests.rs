@@ -1,3 +1,4 @@
+use parigot_abi::frame::push_pair;
 use parigot_abi::id::CallId;
 use parigot_abi::{
     Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest,
@@ -90,8 +91,16 @@ fn numbered_call(
     instance: &Instance,
     batch: Option<&mut Box<Batch>>,
 ) -> Result<(u64, Delivery), Failure> {
+    call_with_metadata(instance, &[], batch)
+}
+
+fn call_with_metadata(
+    instance: &Instance,
+    metadata: &[u8],
+    batch: Option<&mut Box<Batch>>,
+) -> Result<(u64, Delivery), Failure> {
     let mut bytes = Vec::new();
-    push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
+    push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)).metadata_bytes(metadata));
     let frame = first_frame(&bytes);
     let call = Inbound {
         caller: None,
@@ -163,6 +172,32 @@ fn a_handoff_needs_an_idle_instance() {
         (vec![], vec![Kind::Call], 2)
     );
     assert_eq!(end(&instance, state), Wake::Queue);
+}
+
+#[test]
+fn both_paths_record_the_trace_of_a_call() {
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let parent = format!("00-{trace}-b7ad6b7169203331-01");
+    let mut metadata = Vec::new();
+    push_pair(&mut metadata, "traceparent", &parent);
+    let check = |state: &mut InstanceState, number: u64| {
+        let logged = state.calls.logged(number).expect("the call must be known");
+        let found = logged.trace.map(|trace| trace.to_string());
+        assert_eq!(found.as_deref(), Some(trace));
+        state.calls.close(number);
+        assert!(state.calls.extras.is_empty());
+    };
+    let instance = idle();
+    let called = call_with_metadata(&instance, &metadata, Some(&mut Box::default()));
+    let Ok((number, Delivery::HandedOff(mut state))) = called else {
+        panic!("an idle instance must be handed off")
+    };
+    check(&mut state, number);
+    let instance = idle();
+    let called = call_with_metadata(&instance, &metadata, None);
+    let (number, _) = called.unwrap_or_else(|_| panic!("an idle instance must take calls"));
+    let (mut state, _) = begin(&instance);
+    check(&mut state, number);
 }
 
 #[test]

@@ -62,11 +62,11 @@
 //!
 //! [`connection`] connects, and [`connect_error`] explains failed attempts. [`server_errors`] and
 //! [`denial`] handle missing permissions. [`connection_task`] runs on the transport's own thread
-//! and owns all state. [`forward`] receives messages, and [`outbox`] sends them within the [`send_budget`].
-//! [`event`] has the input of the task. [`imports`] holds the services of other processes, with a
-//! [`peer_registry`] each. [`exports`] holds the services of this process, with their
-//! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
-//! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
+//! and owns all state. [`forward`] receives messages, and [`outbox`] sends them within the
+//! [`send_budget`]. [`event`] has the input of the task. [`imports`] holds the services of other
+//! processes, with a [`peer_registry`] each. [`exports`] holds the services of this process, with
+//! their [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS
+//! tools. [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
 
 mod chunks;
 mod connect_error;

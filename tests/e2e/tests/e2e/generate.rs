@@ -138,6 +138,135 @@ fn errors_have_their_location() {
         "syntax = \"proto3\";\nimport \"missing.proto\";\n",
         "input.proto:2:1: import 'missing.proto' not found",
     );
+    check(
+        "edition = \"2023\";\n",
+        "input.proto:1:1: expected 'enum', 'extend', 'import', 'message', 'option', 'service', \
+         'package' or ';', but found 'edition'; a file of an edition needs protoc or buf, with \
+         protoc-gen-parigot",
+    );
+    check(
+        &format!(
+            "syntax = \"proto3\";\noption (x) = {}",
+            "{ a: ".repeat(10_000)
+        ),
+        "input.proto:2:334: brackets are nested more than 64 deep",
+    );
+}
+
+#[test]
+fn an_unknown_name_proposes_its_import() {
+    for (text, at, name, import) in [
+        (
+            "message M { google.protobuf.Timestamp t = 1; }",
+            "2:13",
+            "google.protobuf.Timestamp",
+            "google/protobuf/timestamp.proto",
+        ),
+        (
+            "message M { google.protobuf.NullValue n = 1; }",
+            "2:13",
+            "google.protobuf.NullValue",
+            "google/protobuf/struct.proto",
+        ),
+        (
+            "message M { parigot.v1.Id id = 1; }",
+            "2:13",
+            "parigot.v1.Id",
+            "parigot/v1/id.proto",
+        ),
+        (
+            "service S { option (parigot.v1.service).error = \"E\"; }",
+            "2:13",
+            "parigot.v1.service",
+            "parigot/v1/options.proto",
+        ),
+        (
+            "message M { string s = 1 [(google.api.field_behavior) = REQUIRED]; }",
+            "2:27",
+            "google.api.field_behavior",
+            "google/api/field_behavior.proto",
+        ),
+    ] {
+        let folder = folder_with("input.proto", &format!("syntax = \"proto3\";\n{text}\n"));
+        let (ended, _) = generate(folder.path(), &[]);
+        let expected =
+            format!("input.proto:{at}: name '{name}' is not defined; add `import \"{import}\";`");
+        assert_eq!(
+            (ended.status, ended.stderr.trim_end()),
+            (Some(1), &*expected)
+        );
+    }
+}
+
+#[test]
+fn a_long_chain_of_imports_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder must be writable");
+    for at in 0..3_000 {
+        let import = format!("import \"f{}.proto\";", at + 1);
+        let import = if at == 2_999 { "" } else { &import };
+        let text = format!("syntax = \"proto3\"; {import} message M{at} {{}}");
+        fs::write(folder.path().join(format!("f{at}.proto")), text)
+            .expect("a temporary folder must be writable");
+    }
+    let mut command = Command::new(parigot());
+    command
+        .current_dir(folder.path())
+        .args(["generate", "--out", "out", "f0.proto"]);
+    let ended = Started::new(&mut command).wait();
+    assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
+}
+
+#[test]
+fn go_stubs_name_the_origin_of_their_messages() {
+    let text = "syntax = \"proto3\";\nmessage M {}\nservice S { rpc Get(M) returns (M); }\n";
+    let folder = folder_with("input.proto", text);
+    let run = || {
+        let mut command = Command::new(parigot());
+        command.current_dir(folder.path()).args([
+            "generate",
+            "--out",
+            "out",
+            "--opt",
+            "lang=go,paths=source_relative,Minput.proto=x.y/z",
+            "input.proto",
+        ]);
+        Started::new(&mut command).wait()
+    };
+    let ended = run();
+    let expected = "note: the stubs need messages in input.pb.go; protoc-gen-go writes the Go \
+                    messages:\nprotoc --proto_path=. --go_out=out --go_opt=paths=source_relative \
+                    --go_opt=Minput.proto=x.y/z input.proto\n";
+    assert_eq!((ended.status, &*ended.stderr), (Some(0), expected));
+    fs::write(folder.path().join("out/input.pb.go"), "").expect("the folder must be writable");
+    assert_eq!(run().stderr, "");
+}
+
+/// The torture set of `tests/golden/compilers`, in Go.
+#[test]
+fn go_output_equals_that_of_protoc_and_the_plugin() {
+    let case = root().join("tests/golden/compilers");
+    let packages = ["comments", "crlf", "defaults", "old"]
+        .map(|name| format!("M{name}.proto=golden.example/compilers/go/root"));
+    let of_reflect = "Mreflect.proto=golden.example/compilers/go/compilers/reflect".to_owned();
+    let mut options = vec!["lang=go", "module=golden.example/compilers/go"];
+    options.extend(packages.iter().chain([&of_reflect]).map(String::as_str));
+    let out = tempfile::tempdir().expect("a temporary folder must be writable");
+    let mut command = Command::new(parigot());
+    command.args(["generate", "--out"]).arg(out.path());
+    command.arg("-I").arg(&case);
+    command
+        .args(["--opt", &options.join(",")])
+        .args(protos(&case));
+    let ended = Started::new(&mut command).wait();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    for stubs in [
+        "root/comments_parigot.pb.go",
+        "compilers/reflect/reflect_parigot.pb.go",
+    ] {
+        let [written, golden] = [out.path().to_owned(), case.join("go")]
+            .map(|folder| fs::read_to_string(folder.join(stubs)).expect("the file must exist"));
+        assert_eq!(written, golden);
+    }
 }
 
 #[test]

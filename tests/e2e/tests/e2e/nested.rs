@@ -1,7 +1,8 @@
 //! Nested calls inherit deadline, cancellation and trace of the call they are made for, and nothing
 //! else.
 
-use e2e::{App, Ended, go_guest, guest};
+use e2e::{App, Ended, Started, go_guest, guest};
+use serde_json::{Value, json};
 
 /// Returns the guest of that name in both languages.
 fn both(name: &str) -> [(&'static str, Vec<u8>); 2] {
@@ -94,6 +95,32 @@ fn cancellation_reaches_nested_calls() {
             1
         );
     });
+}
+
+/// The trace id of the first call stands beside the lines of all guests that serve a part of it.
+#[test]
+fn lines_within_a_call_have_its_trace_id() {
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let traced = format!("echo:1#traceparent=00-{trace}-b7ad6b7169203331-01");
+    for tail in [guest("tail"), go_guest("tail")] {
+        let app = App::new(&format!(
+            "[service.relay]\nwasm = \"relay.wasm\"\n[service.tail]\nwasm = \"tail.wasm\"\n\
+             [program.driver]\nwasm = \"driver.wasm\"\nargs = {:?}\n",
+            [&*traced, "echo:1"]
+        ));
+        let app = app
+            .with("relay.wasm", guest("relay"))
+            .with("tail.wasm", tail)
+            .with("driver.wasm", guest("driver"));
+        let ended = Started::new(app.command().args(["--log-format", "json"])).wait();
+        let lines = ended.stderr.lines().map(|line| {
+            let line = serde_json::from_str::<Value>(line);
+            line.unwrap_or_else(|error| panic!("{error}: {}", ended.stderr))
+        });
+        let of_tail = lines.filter(|line| line["service"] == "tail");
+        let traces: Vec<_> = of_tail.map(|line| line["trace"].clone()).collect();
+        assert_eq!(traces, [json!(trace), Value::Null], "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -2,4 +2,5 @@
 
 mod behaviours;
 mod ids;
+mod merged;
 mod served;

@@ -1,32 +1,31 @@
 //! Fake of standard input and output.
 
-use std::fmt;
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use parigot_guest::stdio::v1::{ReadResponse, StdioErr, WriteResponse, stdio};
-use parking_lot::Mutex;
-
-use super::builder::TestHost;
 use super::fake::Fake;
-use crate::limits::{STDIN_READ_BYTES_DEFAULT, STDIN_READ_BYTES_MAX};
-use crate::stdio::NAME;
+use crate::stdio::v1::{ReadResponse, StdioErr, WriteResponse, stdio};
+
+/// Sizes of a read as on a host, in bytes.
+const READ_BYTES_DEFAULT: usize = 64 << 10;
+const READ_BYTES_MAX: usize = 1 << 20;
 
 /// Standard input and output of the programs of a test. A clone is the same fake.
 ///
 /// ```no_run
-/// use parigot_host::deployment::GuestSpec;
-/// use parigot_host::testing::{FakeStdio, TestHost};
-///
+/// # use parigot_guest::Definition;
+/// # use parigot_guest::testing::{FakeStdio, TestGuest};
+/// # fn test(lengths: fn() -> Definition) {
 /// let stdio = FakeStdio::new("one\nthree\n");
-/// let mut run = TestHost::new()
-///     .guest(GuestSpec::program("lengths", "build/lengths.wasm"))
-///     .stdio(&stdio)
-///     .start();
-/// assert_eq!(run.wait_for_exit("lengths"), 0);
+/// let mut lengths = TestGuest::new(lengths).stdio(&stdio).start();
+/// assert_eq!(lengths.wait_for_exit(), 0);
 /// assert_eq!(stdio.output(), b"3\n5\n");
+/// # }
 /// ```
 ///
-/// In frames and faults the fake is the guest `host/stdio`.
+/// In frames and faults of `TestHost` the fake is the guest `host/stdio`.
 #[derive(Clone)]
 pub struct FakeStdio {
     state: Arc<Mutex<FakeStreams>>,
@@ -53,23 +52,26 @@ impl FakeStdio {
 
     /// Returns the output so far.
     pub fn output(&self) -> Vec<u8> {
-        self.state.lock().output.clone()
+        lock(&self.state).output.clone()
     }
 
     /// Lets later writes fail, as after the end of the program that reads the output.
     pub fn close_output(&self) {
-        self.state.lock().is_closed = true;
+        lock(&self.state).is_closed = true;
     }
 
-    fn fake(&self) -> Fake {
-        let fake = Fake::new(NAME);
+    /// Returns the fake, for hosts of tests.
+    #[doc(hidden)]
+    pub fn fake(&self) -> Fake {
+        let fake = Fake::new("host/stdio");
         let state = Arc::clone(&self.state);
         fake.on::<stdio::Read>(move |request| {
             let bytes_max = match request.bytes_max as usize {
-                0 => STDIN_READ_BYTES_DEFAULT,
-                bytes => bytes.min(STDIN_READ_BYTES_MAX),
+                0 => READ_BYTES_DEFAULT,
+                bytes => bytes.min(READ_BYTES_MAX),
             };
-            let input = &mut state.lock().input;
+            let mut state = lock(&state);
+            let input = &mut state.input;
             let length = input.len().min(bytes_max);
             Ok(ReadResponse {
                 data: input.drain(..length).collect(),
@@ -77,7 +79,7 @@ impl FakeStdio {
         });
         let state = Arc::clone(&self.state);
         fake.on::<stdio::Write>(move |request| {
-            let mut state = state.lock();
+            let mut state = lock(&state);
             if state.is_closed {
                 return Err(StdioErr::Closed);
             }
@@ -94,9 +96,6 @@ impl fmt::Debug for FakeStdio {
     }
 }
 
-impl TestHost {
-    /// Serves standard input and output to the programs and workers that require them.
-    pub fn stdio(self, stdio: &FakeStdio) -> Self {
-        self.fake(&stdio.fake())
-    }
+fn lock(streams: &Mutex<FakeStreams>) -> MutexGuard<'_, FakeStreams> {
+    streams.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use prost_types::field_descriptor_proto::Type;
 /// same number, else the longer one.
 ///
 /// Text that is not a number is returned unchanged.
-pub(super) fn as_protoc_writes(default: &str, r#type: Type) -> String {
+pub(crate) fn as_protoc_writes(default: &str, r#type: Type) -> String {
     let Ok(number) = default.parse::<f64>() else {
         return default.to_owned();
     };
@@ -17,7 +17,8 @@ pub(super) fn as_protoc_writes(default: &str, r#type: Type) -> String {
         (number, [15, 17])
     };
     if !number.is_finite() {
-        return default.to_owned();
+        // Rust prints `NaN`.
+        return number.to_string().to_ascii_lowercase();
     }
     let round_trips = |text: &str| match r#type {
         Type::Float => text.parse() == Ok(number as f32),
@@ -73,6 +74,9 @@ mod tests {
             ("inf", "inf"),
             ("-inf", "-inf"),
             ("nan", "nan"),
+            ("1e309", "inf"),
+            ("-1e309", "-inf"),
+            ("5e-324", "4.94065645841247e-324"),
             ("no number", "no number"),
         ] {
             check(Type::Double, text, expected);
@@ -82,6 +86,11 @@ mod tests {
             "340000000000000000000000000000000000000",
             "3.4e+38",
         );
+        check(Type::Float, "1e39", "inf");
+        check(Type::Float, "-1e39", "-inf");
+        check(Type::Float, "3.4028235e38", "3.40282347e+38");
+        check(Type::Float, "5e-324", "0");
+        check(Type::Float, "-1e-46", "-0");
         check(Type::Float, "0.1", "0.1");
         check(Type::Float, "16777217", "16777216");
     }

@@ -1,28 +1,57 @@
 //! `parigot generate`: generates stubs and messages in one process, without `protoc`.
 
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+mod comments;
+mod files;
+mod go;
+mod hint;
+mod scan;
+
+use std::path::Path;
 use std::process::ExitCode;
+use std::{fmt, io, panic, thread};
 
-use protoc_gen_parigot::{Error, OutputFile, PROTOS, Request, generate};
+use protoc_gen_parigot::options::{Language, Options};
+use protoc_gen_parigot::{Error, OutputFile, Request, generate};
 use protox::Compiler;
-use protox::file::{
-    ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver,
-};
+use protox::file::FileResolver;
 
+use self::files::resolver;
 use crate::cli::Generate;
 use crate::exit_status::FAILED;
 
 /// Generates the files, prints errors to stderr, and returns the exit status.
 pub(crate) fn run(command: &Generate) -> ExitCode {
-    match files(command).and_then(|files| write_all(&command.out, &files)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match files_of(command).and_then(|files| write_all(&command.out, files)) {
+        Ok(files) => {
+            if is_go(command)
+                && let Some(note) = go::note(command, &files)
+            {
+                eprintln!("{note}");
+            }
+            ExitCode::SUCCESS
+        }
         Err(errors) => {
             eprintln!("{errors}");
             FAILED.into()
         }
     }
+}
+
+fn is_go(command: &Generate) -> bool {
+    Options::parse(&command.opt.join(",")).is_ok_and(|options| options.language == Language::Go)
+}
+
+/// Generates the output on a thread with a large stack: protox recurses along chains of imports.
+fn files_of(command: &Generate) -> Result<Vec<OutputFile>, Messages> {
+    const STACK_BYTES: usize = 512 << 20;
+    thread::scope(|scope| {
+        let compiler = thread::Builder::new().stack_size(STACK_BYTES);
+        let running = compiler.spawn_scoped(scope, || files(command));
+        let running = running.map_err(|error| Messages(vec![error.to_string()]))?;
+        running
+            .join()
+            .unwrap_or_else(|panic| panic::resume_unwind(panic))
+    })
 }
 
 /// Error messages, one per line, with their position where there is one.
@@ -37,7 +66,7 @@ impl fmt::Display for Messages {
 impl From<protox::Error> for Messages {
     fn from(error: protox::Error) -> Self {
         // `Debug` of the error includes the position: `greeting.proto:3:1: …`.
-        Messages(vec![format!("{error:?}")])
+        Messages(vec![hint::explained(&format!("{error:?}"))])
     }
 }
 
@@ -53,61 +82,31 @@ fn files(command: &Generate) -> Result<Vec<OutputFile>, Messages> {
         .collect();
     let descriptors = compiler.encode_file_descriptor_set();
     let request = Request::of_descriptors(&descriptors, named, &command.opt.join(","));
-    let request = request.expect("descriptors from the compiler must be valid");
+    let mut request = request.expect("descriptors from the compiler must be valid");
+    attach_comments(&mut request, &resolver(&command.include));
     generate(&request).map_err(|errors| Messages(errors.iter().map(Error::chain).collect()))
 }
 
-/// Returns the resolver of imports: the given folders, then the files that come with the command.
-fn resolver(include: &[PathBuf]) -> impl FileResolver + 'static {
-    let mut resolver = ChainFileResolver::new();
-    for folder in include {
-        resolver.add(FolderResolver(folder.clone()));
-    }
-    resolver.add(OwnResolver);
-    resolver.add(GoogleFileResolver::new());
-    resolver
-}
-
-/// Files of a folder.
-///
-/// A byte order mark is removed: `protoc` accepts one, protox does not.
-struct FolderResolver(PathBuf);
-
-impl FileResolver for FolderResolver {
-    fn resolve_path(&self, path: &Path) -> Option<String> {
-        IncludeFileResolver::new(self.0.clone()).resolve_path(path)
-    }
-
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        let text = std::fs::read_to_string(self.0.join(name)).unwrap_or_default();
-        match text.strip_prefix('\u{feff}') {
-            Some(text) => File::from_source(name, text),
-            None => IncludeFileResolver::new(self.0.clone()).open_file(name),
+/// Attaches comments to the same declarations as `protoc`.
+fn attach_comments(request: &mut Request, resolver: &impl FileResolver) {
+    for file in &mut request.proto_file {
+        if let Some(info) = &mut file.source_code_info
+            && let Ok(opened) = resolver.open_file(file.name.as_deref().unwrap_or_default())
+        {
+            comments::attach(opened.source().unwrap_or_default(), info);
         }
     }
 }
 
-/// Files of `parigot/v1`.
-struct OwnResolver;
-
-impl FileResolver for OwnResolver {
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        match PROTOS.iter().find(|(own, _)| *own == name) {
-            Some((_, text)) => File::from_source(name, text),
-            None => Err(protox::Error::file_not_found(name)),
-        }
-    }
-}
-
-fn write_all(folder: &Path, files: &[OutputFile]) -> Result<(), Messages> {
+fn write_all(folder: &Path, files: Vec<OutputFile>) -> Result<Vec<OutputFile>, Messages> {
     let failed = |path: &Path, error: io::Error| {
         Messages(vec![format!("cannot write {}: {error}", path.display())])
     };
-    for OutputFile { name, content } in files {
+    for OutputFile { name, content } in &files {
         let path = folder.join(name);
         write(&path, content).map_err(|error| failed(&path, error))?;
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Writes a file unless its content is the same: a newer time stamp would make cargo rebuild its
