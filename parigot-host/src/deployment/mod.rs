@@ -21,7 +21,7 @@
 //! replicas = 1                   # instances; calls go to the least busy one
 //! shared = ["greeting.v1.Greeting"]   # services with several exporters
 //!
-//! [program.hello]                # the same keys but for `budget_max` and the last six: a program runs once
+//! [program.hello]                # a program runs once; its keys are those from `wasm` to `log`
 //! wasm = "build/hello.wasm"
 //!
 //! [worker.mail]                  # keys of a program, and the three of restarts
@@ -52,17 +52,17 @@
 //! | `parse_network.rs` | processes and `[network]` |
 //! | `secret.rs` | values that stand in the environment or in files of their own |
 //! | `tls.rs`, `parse_tls.rs` | the table `tls`, the same for all connections and listeners |
-//! | `reader.rs` | single values; collects the errors |
+//! | `values.rs` | single values; collects the errors |
 
 mod parse;
 mod parse_network;
 mod parse_tls;
-mod reader;
 mod secret;
 mod spec;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod values;
 
 pub use self::secret::{EnvValue, Secret, SecretText};
 pub use self::spec::{

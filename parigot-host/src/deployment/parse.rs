@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::reader::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Value, is_name};
 use super::secret::EnvValue;
 use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
+use super::values::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Value, is_name};
 use crate::error::{ConfigErrorKind, DeploymentError};
 use crate::limits::{BUDGET_MAX, DEPLOYMENT_BYTES_MAX, REPLICAS_MAX};
 use crate::regular_file;

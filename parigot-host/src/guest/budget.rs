@@ -185,7 +185,7 @@ impl Watch {
 
     /// Returns the call that the guest reports as running.
     pub(crate) fn active_call(&self, view: &ControlView) -> Option<ActiveCall> {
-        view.culprit().map(|call| ActiveCall {
+        view.running_call().map(|call| ActiveCall {
             call,
             method: self.budgets.method_name(view),
         })

@@ -28,6 +28,7 @@ use crate::guest::budget::{Budgets, Tick, Watch};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::guest::fault::EngineError;
 use crate::guest::memory_limiter::{Limits, MemoryPool};
+use crate::guest::memory_range::{range, slice};
 use crate::guest::stack_pointer::STACK_POINTER_EXPORT;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasi::imports;
@@ -470,35 +471,4 @@ fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
 fn empty_outbox(memory: &mut [u8], control: u32) {
     // Safe to index: `read_control` found the whole block in the memory, which never shrinks.
     memory[control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
-}
-
-/// Returns the range of a part of a guest's memory, checked against the memory's size.
-fn range(
-    memory: &[u8],
-    what: &'static str,
-    address: u64,
-    bytes: u64,
-) -> Result<Range<usize>, GuestFault> {
-    let end = address
-        .checked_add(bytes)
-        .and_then(|end| usize::try_from(end).ok());
-    // Not `ok_or`: its argument would build and drop a fault on every call.
-    match end.filter(|end| *end <= memory.len()) {
-        Some(end) => Ok(address as usize..end),
-        None => Err(GuestFault::Memory {
-            what,
-            address,
-            bytes,
-        }),
-    }
-}
-
-/// Returns a part of a guest's memory, checked against the memory's size.
-fn slice<'a>(
-    memory: &'a [u8],
-    what: &'static str,
-    address: u64,
-    bytes: u64,
-) -> Result<&'a [u8], GuestFault> {
-    range(memory, what, address, bytes).map(|range| &memory[range])
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::reader::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
+use super::values::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
 use super::*;
 
 const HELLO: &str = "manifest_version = 1\n[program.hello]\nwasm = \"hello.wasm\"\n";
