@@ -44,6 +44,7 @@ use crate::cli::{Cli, Command};
 use crate::log_levels::LogLevels;
 
 fn main() -> ExitCode {
+    raise_file_limit();
     match Cli::parse().command {
         Command::Run(run) => {
             log::install(run.log_level.clone(), run.style());
@@ -63,4 +64,12 @@ fn main() -> ExitCode {
             report::print(&text, ExitCode::SUCCESS)
         }
     }
+}
+
+/// Raises the limit of open files to the largest that this process may set. Many systems start
+/// processes with 1,024, for the sake of programs that use `select`, and each connection is a file.
+fn raise_file_limit() {
+    // Without effect if the system refuses: an error names the limit once a file is missing.
+    #[cfg(unix)]
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
 }

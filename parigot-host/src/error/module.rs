@@ -37,6 +37,9 @@ pub(crate) enum ModuleError {
     Abi { found: Version },
 }
 
+const BUILD_HELP: &str = "a guest is a library crate that uses parigot-guest of this version, \
+                          built for wasm32-unknown-unknown";
+
 impl ModuleError {
     /// Returns the next step, in the words of the guest's language if that is known.
     pub(super) fn next_step(&self) -> &'static str {
@@ -59,10 +62,8 @@ impl ModuleError {
                  wasm32-unknown-unknown`, in Go with `GOOS=wasip1 GOARCH=wasm go build \
                  -buildmode=c-shared`"
             }
-            _ => {
-                "a guest is a library crate that uses parigot-guest of this version, built for \
-                 wasm32-unknown-unknown"
-            }
+            ModuleError::Instantiate(error) => of_system_limit(error).unwrap_or(BUILD_HELP),
+            _ => BUILD_HELP,
         }
     }
 
@@ -114,6 +115,29 @@ pub(crate) enum MemoryLimit {
     Guest(Size),
     #[error("the `memory_max` of the deployment, {0}")]
     Deployment(Size),
+}
+
+/// Returns the next step if a limit of the system prevented an instance.
+fn of_system_limit(error: &wasmtime::Error) -> Option<&'static str> {
+    // The engine's errors have types of its own dependencies; all show the number of the system.
+    let has_number = |number: &str| {
+        let shown = format!("(os error {number})");
+        error
+            .chain()
+            .any(|cause| cause.to_string().ends_with(&shown))
+    };
+    const ENOMEM: &str = "12";
+    const EMFILE: &str = "24";
+    if has_number(ENOMEM) {
+        Some(
+            "each instance reserves 4 GiB of address space, whatever its `memory` is: raise the \
+             limit of the address space (`ulimit -v`), or run fewer instances",
+        )
+    } else if has_number(EMFILE) {
+        Some("raise the limit of open files: `ulimit -n`")
+    } else {
+        None
+    }
 }
 
 /// Returns the next step after a guest and this host were built for different versions of the ABI.

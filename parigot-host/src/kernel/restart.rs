@@ -1,9 +1,9 @@
 //! Restarts of failed services with exponential backoff, up to a restart limit.
 //!
 //! The rules are those of OTP. When the instance of a service ends, the service is restarted if its
-//! restart policy covers the end. A service that has used up the restarts of its restart window has
-//! failed permanently; so have the restarting services that require it. A service that was never
-//! ready is not restarted, because its start has failed.
+//! restart policy covers the end; `restart_window.rs` computes the pause. A service that has used
+//! up the restarts of its restart window has failed permanently; so have the restarting services
+//! that require it. A service that was never ready is not restarted, because its start has failed.
 //!
 //! A restart re-instantiates the service from the same compiled module. The instance keeps its
 //! index and its routes, so the handles of callers stay valid. Its id and its memory are new. Calls

@@ -12,7 +12,7 @@
 //!
 //! The cache is optional: a failure in this module costs time, and never prevents a start.
 
-mod private;
+mod ownership;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Module};
 
-use self::private::{NotPrivate, Unsafe, check_private, create_private, make_private};
+use self::ownership::{NotPrivate, Unsafe, check_private, create_private, make_private};
 use crate::regular_file;
 
 /// Version of the keys, of the layout of entries, and of the changes to a module before the

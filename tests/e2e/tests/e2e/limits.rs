@@ -1,7 +1,9 @@
 //! Limits of guests: a guest that exceeds one fails alone. Its caller gets the reason at once, and
 //! the calls of other guests go on.
 
-use e2e::{App, Ran, WithControlPair, guest};
+use std::process::Command;
+
+use e2e::{App, Ran, Started, WithControlPair, guest};
 
 /// Limits that allow for a message of 64 MiB.
 const ROOMY: &str = "memory = '512MiB'\nbudget = '10s'";
@@ -170,6 +172,59 @@ fn guests_that_exceed_the_memory_of_the_deployment() {
     ] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
+}
+
+/// Returns the command of an app, which starts with a limit of `ulimit`.
+fn limited(app: &App, limit: &str) -> Command {
+    let run = app.command();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("ulimit {limit}; exec \"$@\""), "sh"])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(app.folder());
+    command
+}
+
+/// Two instances need 8 GiB, and the command itself less than one.
+#[test]
+fn the_limit_of_the_address_space_is_named() {
+    let app = App::new(
+        "[service.echo]\nwasm = 'echo.wasm'\n[program.driver]\nwasm = 'driver.wasm'\nargs = \
+         ['echo:1']\n",
+    );
+    let app = app
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"));
+    let ended = Started::new(&mut limited(&app, "-v 7000000")).wait();
+    assert_eq!(ended.status, Some(3), "{}", ended.stderr);
+    for part in [
+        "Cannot allocate memory",
+        "raise the limit of the address space (`ulimit -v`)",
+    ] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised() {
+    let app = App::new("[program.sleeper]\nwasm = 'sleeper.wasm'\n");
+    let app = app.with("sleeper.wasm", guest("sleeper"));
+    let started = Started::new(&mut limited(&app, "-Sn 64"));
+    started.wait_for_threads("parigot timers", 1);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", started.id()))
+        .expect("Linux must show the limits of a process");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let numbers: Vec<_> = line
+        .expect("the limit must be shown")
+        .split_whitespace()
+        .collect();
+    assert_eq!(numbers[3], numbers[4], "{limits}");
+    assert_ne!(numbers[3], "64", "{limits}");
+    started.interrupt();
+    started.wait();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Files and folders that no other user can change.
+//! Files and folders that no other user can change. `Entry::read` relies on them.
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
