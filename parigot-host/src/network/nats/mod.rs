@@ -60,15 +60,17 @@
 //!
 //! # Modules
 //!
-//! [`connection`] connects, and [`connect_error`] explains failed attempts. [`server_errors`] and
-//! [`denial`] handle missing permissions. [`connection_task`] runs on the transport's own thread
-//! and owns all state. [`forward`] receives messages, and [`outbox`] sends them within the
-//! [`send_budget`]. [`event`] has the input of the task. [`imports`] holds the services of other
-//! processes, with a [`peer_registry`] each. [`exports`] holds the services of this process, with
-//! their [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS
-//! tools. [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
+//! [`connect`] makes connections with the [`login`] of each server, and [`connect_error`] explains
+//! failed attempts. [`connection`] starts the transport's own thread. [`server_errors`] and
+//! [`denial`] handle missing permissions. [`connection_task`] runs on that thread and owns all
+//! state. [`forward`] receives messages, and [`outbox`] sends them within the [`send_budget`].
+//! [`event`] has the input of the task. [`imports`] holds the services of other processes, with a
+//! [`peer_registry`] each. [`exports`] holds the services of this process, with their
+//! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
+//! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
 
 mod chunks;
+mod connect;
 mod connect_error;
 mod connection;
 mod connection_task;
@@ -137,8 +139,9 @@ impl Nats {
     ///
     /// # Errors
     ///
-    /// If no server accepts the connection within 5 seconds, if the server accepts small messages
-    /// only, or if the user lacks a permission that each process needs.
+    /// If no server accepts the connection within 5 seconds or the deployment's `wait`, if the
+    /// server accepts small messages only, or if the user lacks a permission that each process
+    /// needs.
     pub(crate) fn connect(identity: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
         let availability = Arc::new(Availability::new());
         let send_budget = SendBudget::default();
