@@ -34,9 +34,9 @@
 //!   has its send time and the time until its deadline, so a late request does not run. The
 //!   exporter remembers the call id for as long as a duplicate could arrive, so no call runs twice.
 //! - **Chunks.** A body too large for one NATS message follows its envelope in chunks. The callee
-//!   sends `Continue` once it has reserved space for a request; then the caller sends all chunks.
-//!   The chunks of a reply follow at once. The receiver allocates memory as chunks arrive. It drops
-//!   a body at the deadline or after 30 seconds without a chunk.
+//!   sends `Continue` once it has accepted a request; then the caller sends all chunks. The chunks
+//!   of a reply follow at once. The receiver allocates and counts memory as chunks arrive. It drops
+//!   a body beyond the limit, at the deadline, or after 30 seconds without a chunk.
 //! - **Limits.** There is no flow control besides `Continue`. All limits are fixed: bytes to send,
 //!   bodies in transfer, pending calls and their bytes for each service, known peers, schemas.
 //!   A call beyond a limit fails with an error that names the limit.
