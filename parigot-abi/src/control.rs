@@ -252,7 +252,7 @@ fn field<const N: usize>(block: &[u8; CONTROL_BYTES], at: usize) -> [u8; N] {
 
 impl ControlView {
     /// Returns the inbound call of the running task, if there is one.
-    pub fn culprit(&self) -> Option<u64> {
+    pub fn running_call(&self) -> Option<u64> {
         (self.progress_call != NO_CALL).then_some(self.progress_call)
     }
 

@@ -172,8 +172,8 @@ func (x *ServiceOptions) GetError() string {
 // Options of a method.
 type MethodOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// CPU time in milliseconds that the method may use between two awaits. A deployment may raise the budget
-	// of a guest, but not lower it. Zero means the budget of the deployment.
+	// CPU time in milliseconds that the method may use between two awaits. The deployment must allow more
+	// than the budget of the guest by `budget_max`. Zero means the budget of the guest.
 	BudgetMs uint32 `protobuf:"varint,1,opt,name=budget_ms,json=budgetMs,proto3" json:"budget_ms,omitempty"`
 	// Deadline in milliseconds of a call whose caller sets none. Zero means the deadline of the deployment.
 	DeadlineMs    uint32 `protobuf:"varint,2,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`

@@ -33,7 +33,7 @@ pub(crate) enum Command {
 /// and message. Ctrl-C stops the guests in the reverse order of their launch, within the
 /// `shutdown_deadline` of the file; a second Ctrl-C exits immediately.
 #[derive(Args)]
-#[command(after_help = exit_status::OF_RUN, verbatim_doc_comment)]
+#[command(after_help = exit_status::RUN_STATUSES, verbatim_doc_comment)]
 pub(crate) struct Run {
     /// The deployment file.
     #[arg(value_name = "app.toml")]

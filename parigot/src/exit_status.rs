@@ -56,7 +56,7 @@ pub(crate) fn of_problems<'a>(problems: impl IntoIterator<Item = &'a StartProble
 }
 
 /// Statuses of `parigot run`.
-pub(crate) const OF_RUN: &str = "\
+pub(crate) const RUN_STATUSES: &str = "\
 Exit status: the status of the program, or the first that is not 0 of several programs, and
     1  a guest failed: it panicked, trapped or could not start
     2  the command line is wrong

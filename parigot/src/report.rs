@@ -272,6 +272,13 @@ fn next_step(problem: &StartProblem) -> Option<String> {
              slowly"
         }
         StartProblem::Memory { .. } => "raise `memory` in its table",
+        StartProblem::Budget { budget, .. } => {
+            return Some(format!(
+                "write `budget_max = \"{}ms\"` in its table, or lower `budget_ms` of the method in \
+                 its .proto file",
+                budget.as_nanos().div_ceil(1_000_000)
+            ));
+        }
         StartProblem::Network { next_step, .. } => return Some(next_step.clone()),
         StartProblem::Unoffered { .. } => {
             "start the process that exports it, or raise `startup_deadline`"

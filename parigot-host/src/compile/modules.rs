@@ -16,6 +16,7 @@ use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{ModuleError, StartProblem};
 use crate::guest::code::InstanceFactory;
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::guest::memory_limiter::MemoryPool;
 use crate::guest::wasm::GuestModule;
 use crate::limits::MODULE_BYTES_MAX;
 use crate::log::dispatch;
@@ -34,10 +35,12 @@ pub(crate) struct CompiledGuests {
 pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> CompiledGuests {
     let compiler = Compiler::new(settings);
     let modules = modules(&deployment.guests, &compiler, settings);
+    let memory = MemoryPool::new(deployment.memory_bytes_max);
+    let factory = |module: GuestModule| Arc::new(module.with_memory(memory.clone())) as _;
     CompiledGuests {
         of_guests: modules
             .into_iter()
-            .map(|module| module.map(|module| Arc::new(module) as _))
+            .map(|module| module.map(factory))
             .collect(),
         epoch_ticker: EpochTicker::start(compiler.tick_function()),
     }

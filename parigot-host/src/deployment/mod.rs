@@ -4,6 +4,7 @@
 //! manifest_version = 1
 //! startup_deadline = "30s"       # from the first launch until all guests are ready
 //! shutdown_deadline = "5s"       # from the first stop request until all have exited
+//! memory_max = "2GiB"            # memory of all guests of a process together; no default
 //!
 //! [service.greeting]
 //! wasm = "build/greeting.wasm"   # relative to this file
@@ -11,6 +12,7 @@
 //! env = { TONGUE = "french", TOKEN = { env = "GREETING_TOKEN" } }
 //! memory = "64MiB"               # limit of the linear memory
 //! budget = "50ms"                # CPU time between two awaits
+//! budget_max = "50ms"            # largest budget that a method may declare; default: `budget`
 //! log = "1MiB"                   # log volume per second, each line charged for its columns
 //! deadline = "3s"                # of calls to this service without a deadline of their own
 //! restart = "on-failure"         # or "never", or "always"
@@ -19,7 +21,7 @@
 //! replicas = 1                   # instances; calls go to the least busy one
 //! shared = ["greeting.v1.Greeting"]   # services with several exporters
 //!
-//! [program.hello]                # the same keys but for the last six: a program runs once
+//! [program.hello]                # a program runs once; its keys are those from `wasm` to `log`
 //! wasm = "build/hello.wasm"
 //!
 //! [worker.mail]                  # keys of a program, and the three of restarts
@@ -52,18 +54,18 @@
 //! | `nats_server.rs` | addresses of servers, whose passwords no text shows |
 //! | `secret.rs` | values that stand in the environment or in files of their own |
 //! | `tls.rs`, `parse_tls.rs` | the table `tls`, the same for all connections and listeners |
-//! | `reader.rs` | single values; collects the errors |
+//! | `values.rs` | single values; collects the errors |
 
 mod nats_server;
 mod parse;
 mod parse_network;
 mod parse_tls;
-mod reader;
 mod secret;
 mod spec;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod values;
 
 #[cfg(feature = "nats")]
 pub(crate) use self::nats_server::ServerLogin;

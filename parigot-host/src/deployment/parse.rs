@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::reader::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Value, is_name};
 use super::secret::EnvValue;
 use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
+use super::values::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Value, is_name};
 use crate::error::{ConfigErrorKind, DeploymentError};
 use crate::limits::{BUDGET_MAX, DEPLOYMENT_BYTES_MAX, REPLICAS_MAX};
 use crate::regular_file;
@@ -19,6 +19,7 @@ const FILE_KEYS: &[&str] = &[
     "manifest_version",
     "startup_deadline",
     "shutdown_deadline",
+    "memory_max",
     "service",
     "program",
     "worker",
@@ -44,6 +45,7 @@ impl Role {
                 "env",
                 "memory",
                 "budget",
+                "budget_max",
                 "log",
                 "deadline",
                 "restart",
@@ -181,6 +183,9 @@ impl Reader<'_> {
                 "shutdown_deadline" => {
                     self.deployment.shutdown_deadline = self.duration("shutdown_deadline", value)
                 }
+                "memory_max" => {
+                    self.deployment.memory_bytes_max = Some(self.size("memory_max", value));
+                }
                 "service" => self.guests(Role::Service, value, &mut names),
                 "program" => self.guests(Role::Program, value, &mut names),
                 "worker" => self.guests(Role::Worker, value, &mut names),
@@ -275,7 +280,7 @@ impl Reader<'_> {
             "args" => guest.args = self.strings("args", "an argument", value),
             "env" => guest.env = self.env(value),
             "memory" => guest.memory_bytes = self.memory_bytes(value),
-            "budget" => guest.budget = self.budget(value),
+            "budget" => guest.budget = self.budget("budget", value),
             "log" => guest.log_bytes = self.log_bytes(value),
             "bind" => guest.bind = self.bind(value),
             _ => return false,
@@ -302,6 +307,7 @@ impl Reader<'_> {
     /// Reads a key that only services have, and returns whether it is one.
     fn key_of_service(&mut self, guest: &mut GuestSpec, key: &Key<'_>, value: &Value<'_>) -> bool {
         match key.get_ref().as_ref() {
+            "budget_max" => guest.budget_max = Some(self.budget("budget_max", value)),
             "deadline" => guest.deadline = self.duration("deadline", value),
             "replicas" => {
                 guest.replicas = self.count("replicas", value, 1..=REPLICAS_MAX.into()) as u32;
@@ -370,9 +376,22 @@ impl Reader<'_> {
         self.quantity(value, &scale)
     }
 
-    fn budget(&mut self, value: &Value<'_>) -> Duration {
+    /// Returns the size of the memory of several guests.
+    fn size(&mut self, key: &'static str, value: &Value<'_>) -> u64 {
         let scale = Scale {
-            key: "budget",
+            key,
+            noun: "a size",
+            units: SIZE_UNITS,
+            range: 64 << 10..=1 << 40,
+            form: "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"1024GiB\", such as \
+                   \"1GiB\"",
+        };
+        self.quantity(value, &scale)
+    }
+
+    fn budget(&mut self, key: &'static str, value: &Value<'_>) -> Duration {
+        let scale = Scale {
+            key,
             noun: "a duration",
             units: DURATION_UNITS_MS,
             range: 10..=BUDGET_MAX.as_millis() as u64,
@@ -427,6 +446,9 @@ fn refused_in_role<'a>(
     let reason = match key {
         "replicas" | "shared" if role != Role::Service => {
             "calls are distributed over instances, and only services are called"
+        }
+        "budget_max" if role != Role::Service => {
+            "this key bounds the budgets of methods, and only services have methods"
         }
         "deadline" if role != Role::Service => {
             "this key bounds the time of calls, and only services are called"

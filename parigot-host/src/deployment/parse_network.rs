@@ -6,10 +6,10 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::nats_server::{NatsServer, without_password};
-use super::reader::{Key, Names, Reader, Value, is_name};
 use super::secret::Secret;
 use super::spec::{CLOCK_SKEW_DEFAULT, NatsLogin, Network, Process};
 use super::tls::NATS_TLS_KEYS;
+use super::values::{Key, Names, Reader, Value, is_name};
 use crate::error::{ConfigErrorKind, ProcessesErrorKind, suggest};
 
 const PROCESS_KEYS: &[&str] = &["guests"];

@@ -1,7 +1,7 @@
 //! Parses the table `tls`.
 
-use super::reader::{Reader, Value};
 use super::tls::{Identity, Tls};
+use super::values::{Reader, Value};
 use crate::error::ProcessesErrorKind;
 
 impl Reader<'_> {

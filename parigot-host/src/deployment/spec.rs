@@ -58,6 +58,9 @@ pub struct Deployment {
     pub startup_deadline: Duration,
     /// Time for all guests together to exit, from the first stop request.
     pub shutdown_deadline: Duration,
+    /// Largest size of the linear memories of all guests of a process together, in bytes; `None`
+    /// without a limit.
+    pub memory_bytes_max: Option<u64>,
     /// The processes of the file, sorted by name; empty for a single process, and in a part.
     pub processes: Vec<Process>,
     /// Connection of this part with the others; `None` for a whole deployment.
@@ -83,6 +86,8 @@ pub struct GuestSpec {
     pub memory_bytes: u64,
     /// CPU time between two awaits.
     pub budget: Duration,
+    /// Largest budget that a method of the guest may declare; `None`: the same as `budget`.
+    pub budget_max: Option<Duration>,
     /// Log volume in bytes per second, with 64 bytes of overhead per line: 1 KiB to 1 GiB.
     pub log_bytes: u64,
     /// Deadline of calls that bring none; unused for programs and workers, which are not called.
@@ -126,6 +131,7 @@ impl GuestSpec {
             env: BTreeMap::new(),
             memory_bytes: MEMORY_BYTES_DEFAULT,
             budget: BUDGET_DEFAULT,
+            budget_max: None,
             log_bytes: LOG_BYTES_DEFAULT,
             deadline: DEADLINE_DEFAULT,
             restart: RestartPolicy::of(role),
@@ -134,6 +140,11 @@ impl GuestSpec {
             bind: BTreeMap::new(),
             span: 0..0,
         }
+    }
+
+    /// Returns the largest budget that a method of the guest may have: at least its own.
+    pub fn budget_max(&self) -> Duration {
+        self.budget_max.unwrap_or_default().max(self.budget)
     }
 
     /// Returns the guest with these arguments.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parigot_abi::{Kind, Malformed};
 
-use crate::limits::Size;
+use super::module::MemoryLimit;
 
 /// Fault that ends a guest. The text follows the guest's name.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +21,11 @@ pub(crate) enum GuestFault {
     #[error("trapped: {reason}")]
     Trap { reason: String },
     /// A fault after an allocation beyond the limit had failed.
-    #[error("{last} (an allocation beyond its `memory`, {memory}, had failed)")]
-    OutOfMemory { memory: Size, last: Box<GuestFault> },
+    #[error("{last} (an allocation beyond {limit}, had failed)")]
+    OutOfMemory {
+        limit: MemoryLimit,
+        last: Box<GuestFault>,
+    },
     /// The guest held its thread beyond its budget.
     #[error("was killed: {0}")]
     OverBudget(OverBudget),

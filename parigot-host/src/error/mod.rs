@@ -26,7 +26,7 @@ pub use config::{ConfigError, DeploymentError, UnknownProcess};
 pub(crate) use config::{ConfigErrorKind, ProcessesErrorKind};
 pub(crate) use failure::{Failure, Unavailable};
 pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget, after_colon};
-pub(crate) use module::{GoBuildError, ModuleError, TooLarge};
+pub(crate) use module::{GoBuildError, MemoryLimit, ModuleError, TooLarge};
 #[cfg(feature = "nats")]
 pub use network::NetworkError;
 pub use schema::SchemaError;

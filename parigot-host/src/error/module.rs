@@ -20,6 +20,8 @@ pub(crate) enum ModuleError {
     #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
     Memory { bytes: usize, bytes_max: usize },
     #[error(transparent)]
+    MemoryMax(TooLarge),
+    #[error(transparent)]
     GoBuild(#[from] GoBuildError),
     #[error("imports `{module}.{name}`, and guests have no imports")]
     Import { module: String, name: String },
@@ -49,6 +51,9 @@ impl ModuleError {
             ModuleError::GoBuild(GoBuildError::Import { .. }) => {
                 "remove the declaration with `//go:wasmimport`, or the package that has it"
             }
+            ModuleError::MemoryMax(_) => {
+                "raise `memory_max` of the deployment, or run fewer instances"
+            }
             ModuleError::NotWasm => {
                 "build the guest for wasm: in Rust with `cargo build --release --target \
                  wasm32-unknown-unknown`, in Go with `GOOS=wasip1 GOARCH=wasm go build \
@@ -66,6 +71,7 @@ impl ModuleError {
             Some(&TooLarge::Memory { bytes, bytes_max }) => {
                 ModuleError::Memory { bytes, bytes_max }
             }
+            Some(&too_large @ TooLarge::Pool { .. }) => ModuleError::MemoryMax(too_large),
             _ => ModuleError::Instantiate(error),
         }
     }
@@ -94,6 +100,20 @@ pub(crate) enum TooLarge {
         TABLE_ENTRIES_MAX
     )]
     Table { entries: usize },
+    #[error(
+        "starts with {} of memory, which is not left of the deployment's `memory_max`, {limit}",
+        Size(*bytes)
+    )]
+    Pool { bytes: usize, limit: Size },
+}
+
+/// Limit of a guest's memory, as errors name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MemoryLimit {
+    #[error("its `memory`, {0}")]
+    Guest(Size),
+    #[error("the `memory_max` of the deployment, {0}")]
+    Deployment(Size),
 }
 
 /// Returns the next step after a guest and this host were built for different versions of the ABI.

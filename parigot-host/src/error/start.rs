@@ -73,6 +73,21 @@ pub enum StartProblem {
         /// Limit in bytes.
         bytes_max: usize,
     },
+    /// A method declares a larger budget than the deployment allows.
+    #[error(
+        "`{guest}` declares a budget of {budget:?} for {method}, and its `budget_max` is \
+         {budget_max:?}"
+    )]
+    Budget {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Full name of the method.
+        method: String,
+        /// Declared budget.
+        budget: Duration,
+        /// Largest budget that a method of the guest may declare.
+        budget_max: Duration,
+    },
     /// The guest failed before it had declared its exports and requirements.
     #[error("`{guest}` failed in its init turn")]
     InitTurn {
@@ -354,6 +369,7 @@ impl StartProblem {
             | StartProblem::InitTurn { guest, .. }
             | StartProblem::CompileTime { guest, .. }
             | StartProblem::Memory { guest, .. }
+            | StartProblem::Budget { guest, .. }
             | StartProblem::Unoffered { guest, .. }
             | StartProblem::Undiscoverable { guest, .. }
             | StartProblem::Mappings { guest, .. }

@@ -15,10 +15,10 @@
 //! CPU time of the thread, not wall-clock time: a busy machine, a debugger or a suspend must not
 //! kill a guest.
 //!
-//! A guest names the running method in its control block, and the fault reports this name. A method
-//! may declare a larger budget than the guest's, up to the maximum of all deployments
-//! ([`BUDGET_MAX`]). The control block needs no check here: a guest that lies in its control block
-//! could lie in its manifest as well.
+//! A guest names the running call and its method in its control block, and the fault reports the
+//! name. A method may declare a larger budget than the guest's, up to `budget_max` of the
+//! deployment: a manifest that declares more is refused at the start. The larger budget applies
+//! only if the guest holds the call that it names.
 
 use std::time::Duration;
 
@@ -27,7 +27,6 @@ use parigot_abi::Manifest;
 use parigot_abi::control::{ControlView, NO_CALL};
 use parigot_abi::manifest;
 
-use crate::deployment::BUDGET_MAX;
 use crate::error::{ActiveCall, OverBudget};
 
 /// Largest CPU time of a turn, by the method that runs at its end.
@@ -59,6 +58,8 @@ pub(crate) struct Watch {
     yields_on_first_tick: bool,
     /// Set once the guest was asked to end this turn.
     has_asked: bool,
+    /// Unanswered inbound calls of a guest with larger budgets, at the start of the turn.
+    served: Vec<u64>,
     /// CPU time of the thread when the count started; `None` before the first tick of the turn. A
     /// later reading minus this one is the time spent, because a turn stays on one thread.
     since: Option<Duration>,
@@ -101,8 +102,28 @@ impl Watch {
             budgets,
             yields_on_first_tick,
             has_asked: false,
+            served: Vec::new(),
             since: None,
         }
+    }
+
+    /// Returns true if a method has a larger budget than the guest.
+    pub(crate) fn has_larger_budgets(&self) -> bool {
+        let methods = self
+            .budgets
+            .services
+            .iter()
+            .flat_map(|service| &service.methods);
+        methods
+            .into_iter()
+            .any(|method| method.budget > self.budgets.default)
+    }
+
+    /// Records the unanswered inbound calls. Called before each turn of a guest with larger
+    /// budgets; other guests do not pay for it.
+    pub(crate) fn set_served(&mut self, numbers: &mut dyn Iterator<Item = u64>) {
+        self.served.clear();
+        self.served.extend(numbers);
     }
 
     /// Records the names and budgets of the guest's methods.
@@ -110,9 +131,7 @@ impl Watch {
         let default = self.budgets.default;
         let method = |method: &manifest::Method| MethodBudget {
             name: method.name.clone(),
-            budget: Duration::from_nanos(method.budget_ns)
-                .min(BUDGET_MAX)
-                .max(default),
+            budget: Duration::from_nanos(method.budget_ns).max(default),
         };
         self.budgets.services = manifest
             .exports
@@ -144,6 +163,7 @@ impl Watch {
             };
         };
         let budget = view
+            .filter(|view| self.served.contains(&view.progress_call))
             .and_then(|view| self.budgets.method(view))
             .map_or(self.budgets.default, |(_, method)| method.budget);
         let spent = now.saturating_sub(since);
@@ -165,7 +185,7 @@ impl Watch {
 
     /// Returns the call that the guest reports as running.
     pub(crate) fn active_call(&self, view: &ControlView) -> Option<ActiveCall> {
-        view.culprit().map(|call| ActiveCall {
+        view.running_call().map(|call| ActiveCall {
             call,
             method: self.budgets.method_name(view),
         })
@@ -196,6 +216,7 @@ mod tests {
             exports: vec![service],
             ..Manifest::default()
         });
+        watch.set_served(&mut [7].into_iter());
         watch
     }
 
@@ -243,6 +264,7 @@ mod tests {
             "held its thread beyond its budget of 3 ms in x.S/Get"
         );
         let mut smaller = watch(Duration::from_millis(2), Duration::from_millis(1));
+        assert!(!smaller.has_larger_budgets());
         assert_eq!(
             tick_until_killed(&mut smaller, Some(&view(7))).to_string(),
             "held its thread beyond its budget of 2 ms in x.S/Get"
@@ -250,13 +272,13 @@ mod tests {
     }
 
     #[test]
-    fn a_method_budget_is_capped_at_the_maximum() {
-        let watch = watch(Duration::from_millis(1), Duration::MAX);
-        let (_, method) = watch
-            .budgets
-            .method(&view(7))
-            .expect("the method must be declared");
-        assert_eq!(method.budget, BUDGET_MAX);
+    fn a_larger_budget_is_for_calls_that_the_guest_holds() {
+        let mut watch = watch(Duration::from_millis(1), Duration::from_millis(300));
+        assert!(watch.has_larger_budgets());
+        assert_eq!(
+            tick_until_killed(&mut watch, Some(&view(8))).budget,
+            Duration::from_millis(1)
+        );
     }
 
     #[test]

@@ -106,6 +106,16 @@ pub(crate) trait GuestInstance: Send {
         true
     }
 
+    /// Returns true if a method of the guest has a larger budget than the guest. Then
+    /// [`set_served`](Self::set_served) is called before each turn.
+    fn has_larger_budgets(&self) -> bool {
+        false
+    }
+
+    /// Records the numbers of the inbound calls that the guest has not answered: only for one of
+    /// these a method's budget applies.
+    fn set_served(&mut self, _numbers: &mut dyn Iterator<Item = u64>) {}
+
     /// Returns the frames that the last turn left, also after a fault.
     fn outbox(&self) -> &[u8];
 

@@ -1,17 +1,16 @@
 //! Conversion of the engine's errors into faults, with the words of the guest and of Go's runtime.
 
-use crate::error::{GuestFault, OverBudget};
+use crate::error::{GuestFault, MemoryLimit, OverBudget};
 use crate::guest::memory_limiter::Limits;
 use crate::guest::trap;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasi::imports::ProcExit;
-use crate::limits::Size;
 
 /// Error of a call into a guest, with all that is known about the guest's end.
 pub(crate) struct EngineError<'a> {
     error: &'a wasmtime::Error,
     /// Memory limit, if the guest has tried to exceed it.
-    exceeded: Option<Size>,
+    exceeded: Option<MemoryLimit>,
     /// Text in the guest's panic buffer, or empty.
     panic: String,
     /// Frames of the last turn.
@@ -77,8 +76,8 @@ impl<'a> EngineError<'a> {
             }
         };
         match self.exceeded {
-            Some(memory) => GuestFault::OutOfMemory {
-                memory,
+            Some(limit) => GuestFault::OutOfMemory {
+                limit,
                 last: Box::new(fault),
             },
             None => fault,

@@ -20,6 +20,7 @@ pub(crate) mod code;
 pub(crate) mod epoch_ticker;
 pub(crate) mod fault;
 pub(crate) mod memory_limiter;
+mod memory_range;
 pub(crate) mod stack;
 pub(crate) mod stack_pointer;
 mod trap;

@@ -27,7 +27,8 @@ use crate::error::{ActiveCall, GuestFault, ModuleError, OverBudget};
 use crate::guest::budget::{Budgets, Tick, Watch};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::guest::fault::EngineError;
-use crate::guest::memory_limiter::Limits;
+use crate::guest::memory_limiter::{Limits, MemoryPool};
+use crate::guest::memory_range::{range, slice};
 use crate::guest::stack_pointer::STACK_POINTER_EXPORT;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasi::imports;
@@ -42,6 +43,8 @@ pub(crate) struct GuestModule {
     is_go: bool,
     /// Descriptors in the module's custom section; empty if the host needs none.
     descriptors: Arc<[u8]>,
+    /// Memory that the instances share with those of the other modules.
+    memory: MemoryPool,
 }
 
 /// Running wasm guest.
@@ -115,13 +118,19 @@ impl GuestModule {
             module,
             is_go,
             descriptors: descriptors.into(),
+            memory: MemoryPool::new(None),
         }
+    }
+
+    /// Returns the module with another source of memory for its instances.
+    pub(crate) fn with_memory(self, memory: MemoryPool) -> Self {
+        GuestModule { memory, ..self }
     }
 
     /// Creates the store of an instance, with its limits.
     fn store(&self, config: &InstanceConfig<'_>) -> Store<Data> {
         let data = Data {
-            limits: Limits::new(config.memory_bytes_max as usize),
+            limits: Limits::new(config.memory_bytes_max as usize, self.memory.clone()),
             wasi: Wasi::of(config),
             watch: Watch::new(Budgets::new(config.budget), config.yields_on_first_tick),
             control: None,
@@ -267,6 +276,14 @@ impl GuestInstance for WasmGuest {
 
     fn has_begun(&self, call: u64) -> bool {
         self.view.has_begun(call)
+    }
+
+    fn has_larger_budgets(&self) -> bool {
+        self.store.data().watch.has_larger_budgets()
+    }
+
+    fn set_served(&mut self, numbers: &mut dyn Iterator<Item = u64>) {
+        self.store.data_mut().watch.set_served(numbers);
     }
 
     fn outbox(&self) -> &[u8] {
@@ -454,35 +471,4 @@ fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
 fn empty_outbox(memory: &mut [u8], control: u32) {
     // Safe to index: `read_control` found the whole block in the memory, which never shrinks.
     memory[control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
-}
-
-/// Returns the range of a part of a guest's memory, checked against the memory's size.
-fn range(
-    memory: &[u8],
-    what: &'static str,
-    address: u64,
-    bytes: u64,
-) -> Result<Range<usize>, GuestFault> {
-    let end = address
-        .checked_add(bytes)
-        .and_then(|end| usize::try_from(end).ok());
-    // Not `ok_or`: its argument would build and drop a fault on every call.
-    match end.filter(|end| *end <= memory.len()) {
-        Some(end) => Ok(address as usize..end),
-        None => Err(GuestFault::Memory {
-            what,
-            address,
-            bytes,
-        }),
-    }
-}
-
-/// Returns a part of a guest's memory, checked against the memory's size.
-fn slice<'a>(
-    memory: &'a [u8],
-    what: &'static str,
-    address: u64,
-    bytes: u64,
-) -> Result<&'a [u8], GuestFault> {
-    range(memory, what, address, bytes).map(|range| &memory[range])
 }

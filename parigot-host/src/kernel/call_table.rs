@@ -137,6 +137,15 @@ impl<T: Copy> Table<T> {
             .chain(self.overflow.values())
     }
 
+    /// Returns the numbers of all values, in no particular order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.value.is_some())
+            .map(|entry| entry.number)
+            .chain(self.overflow.keys().copied())
+    }
+
     /// Removes all values for which `predicate` holds, and returns them in the order of their
     /// numbers. The order makes runs with a seed repeatable, since a hash map has none.
     pub(crate) fn take_if(&mut self, predicate: impl Fn(&T) -> bool) -> Vec<(u64, T)> {

@@ -397,6 +397,7 @@ impl<'k, O: Observer> Worker<'k, O> {
         };
         self.observer
             .guest_entered(instance.index, &prologue, &self.batch.frames);
+        state.set_served();
         let turn = state.code.turn(prologue, &self.batch.frames, u32::MAX);
         // The guest has read the frames. The batch must be empty before routing, which may fill the
         // batch for the receiver of a handoff.

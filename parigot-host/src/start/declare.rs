@@ -2,6 +2,7 @@
 //! exports and requirements.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parigot_abi::Manifest;
 use parigot_abi::id::InstanceId;
@@ -174,14 +175,17 @@ impl<'s> Declarer<'s> {
             log_rate: &log_rate,
         };
         match init_turn(spec, &*factory, params, self.settings, self.randomness) {
-            Ok(init) => Ok(DeclaredGuest {
-                spec,
-                factory,
-                id,
-                started_ns,
-                log_rate,
-                init,
-            }),
+            Ok(init) => {
+                check_budgets(spec, &init.manifest)?;
+                Ok(DeclaredGuest {
+                    spec,
+                    factory,
+                    id,
+                    started_ns,
+                    log_rate,
+                    init,
+                })
+            }
             Err(InstantiateError::Module(error)) => {
                 Err(StartProblem::module(&spec.name, &spec.wasm, error))
             }
@@ -193,4 +197,23 @@ impl<'s> Declarer<'s> {
             }),
         }
     }
+}
+
+/// Checks that no method declares a larger budget than the deployment allows.
+fn check_budgets(spec: &GuestSpec, manifest: &Manifest) -> Result<(), StartProblem> {
+    let budget_max = spec.budget_max();
+    for service in &manifest.exports {
+        for method in &service.methods {
+            let budget = Duration::from_nanos(method.budget_ns);
+            if budget > budget_max {
+                return Err(StartProblem::Budget {
+                    guest: spec.name.clone(),
+                    method: format!("{}/{}", service.name, method.name),
+                    budget,
+                    budget_max,
+                });
+            }
+        }
+    }
+    Ok(())
 }

@@ -131,7 +131,7 @@ impl GuestInstance for NativeGuest {
 
     fn active_call(&self) -> Option<ActiveCall> {
         self.view()
-            .culprit()
+            .running_call()
             .map(|call| ActiveCall { call, method: None })
     }
 

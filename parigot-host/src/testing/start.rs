@@ -123,6 +123,7 @@ impl TestHost {
             guests,
             startup_deadline: self.startup_deadline,
             shutdown_deadline: self.shutdown_deadline,
+            memory_bytes_max: None,
             processes: Vec::new(),
             network: None,
             source: NamedSource::new(TEST, Arc::from("")),

@@ -52,6 +52,9 @@ func (s *shelf) ask(ctx context.Context, word string) (*pb.Answer, error) {
 		return answer(strings.Join(os.Args[1:], " "))
 	case "metadata":
 		return answer(metadataOf(ctx))
+	case "spin":
+		for {
+		}
 	case "leave":
 		parigot.Exit(ctx, 7)
 	}

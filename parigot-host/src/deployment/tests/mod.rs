@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::reader::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
+use super::values::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
 use super::*;
 
 const HELLO: &str = "manifest_version = 1\n[program.hello]\nwasm = \"hello.wasm\"\n";
@@ -62,6 +62,7 @@ const EVERY_KEY: &str = r#"
         manifest_version = 1
         startup_deadline = "2m"
         shutdown_deadline = "1500ms"
+        memory_max = "2GiB"
         [program.a]
         wasm = "/opt/a.wasm"
         [service.c]
@@ -72,6 +73,7 @@ const EVERY_KEY: &str = r#"
         env = { GREETING = "loud", EMPTY = "" }
         memory = "16MiB"
         budget = "1s"
+        budget_max = "2s"
         log = "4KiB"
         deadline = "50ms"
         restart = "always"
@@ -87,12 +89,14 @@ fn every_key_of_a_service_is_read() {
         guests,
         startup_deadline,
         shutdown_deadline,
+        memory_bytes_max,
         ..
     } = parse(EVERY_KEY).expect("the file must be accepted");
     assert_eq!(
         (startup_deadline, shutdown_deadline),
         (Duration::from_secs(120), Duration::from_millis(1_500))
     );
+    assert_eq!(memory_bytes_max, Some(2 << 30));
     let [a, b, c] = &guests[..] else {
         panic!("{guests:?}")
     };
@@ -110,6 +114,8 @@ fn every_key_of_a_service_is_read() {
     );
     assert_eq!(b.memory_bytes, 16 << 20);
     assert_eq!(b.budget, Duration::from_secs(1));
+    assert_eq!(b.budget_max(), Duration::from_secs(2));
+    assert_eq!(c.budget_max(), c.budget, "the default");
     assert_eq!(b.log_bytes, 4 << 10);
     assert_eq!(b.deadline, Duration::from_millis(50));
     let restart = |after, max_restarts, seconds| RestartPolicy {
@@ -244,13 +250,18 @@ fn unknown_keys_are_refused_by_name() {
     check_error(
         "[volume]",
         "4:2: unknown key `volume` in the file; \
-         known here: manifest_version, startup_deadline, shutdown_deadline, service, program, \
-         worker, process, network",
+         known here: manifest_version, startup_deadline, shutdown_deadline, memory_max, \
+         service, program, worker, process, network",
     );
     check_error(
         "mem = '1GiB'",
         "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, \
          budget, log, bind",
+    );
+    check_error(
+        "budget_max = '3s'",
+        "4:1: unknown key `budget_max` in `[program.hello]`; this key bounds the budgets of \
+         methods, and only services have methods",
     );
     check_error(
         "deadline = '3s'",

@@ -11,6 +11,8 @@ use crate::kernel::slot::Wake;
 /// Part of an instance that only the worker touches that runs the instance.
 pub(crate) struct InstanceState {
     pub(crate) code: Box<dyn GuestInstance>,
+    /// Set if the guest must know its unanswered calls: see [`GuestInstance::set_served`].
+    has_larger_budgets: bool,
     /// Routes of calls, by the handles of the required services.
     pub(crate) routes: Vec<Route>,
     pub(crate) calls: Calls,
@@ -29,6 +31,7 @@ pub(crate) struct InstanceState {
 impl InstanceState {
     pub(crate) fn new(code: Box<dyn GuestInstance>, routes: Vec<Route>) -> Box<Self> {
         Box::new(InstanceState {
+            has_larger_budgets: code.has_larger_budgets(),
             code,
             routes,
             calls: Calls::new(),
@@ -37,6 +40,14 @@ impl InstanceState {
             wake_ns: NEVER,
             idle_since_ns: NEVER,
         })
+    }
+
+    /// Prepares the turn of a guest with larger budgets.
+    #[inline]
+    pub(crate) fn set_served(&mut self) {
+        if self.has_larger_budgets {
+            self.code.set_served(&mut self.calls.inbound.numbers());
+        }
     }
 
     /// Notes the end of a turn after which the guest waits for no reply. Returns a value if it

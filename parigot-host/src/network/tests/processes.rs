@@ -62,6 +62,7 @@ pub(super) fn try_start(board: &Arc<Switchboard>, guests: Guests) -> Result<Proc
         startup_deadline: STARTUP_DEADLINE,
         // Beyond `WAIT_MAX`: a stop that waits for this deadline fails the test.
         shutdown_deadline: HOUR,
+        memory_bytes_max: None,
         processes: Vec::new(),
         network: None,
         source: NamedSource::new("test", Arc::from("")),

@@ -296,12 +296,25 @@ fn nearest_exporter(
 }
 
 /// Returns whether each requirement of a service has a binding name, and there is one at least.
-/// Then the deployment chooses among the exporters, so they need not share the service.
+/// Then the deployment chooses among the exporters, so they need not share the service. The guest
+/// that makes the calls of a test requires all services, and does not count: any exporter does.
 fn is_required_by_names(service: &str, guests: &[GuestDeclaration<'_>]) -> bool {
+    let is_of_test = |guest: &GuestDeclaration<'_>, required: &Requirement| {
+        guest.role.is_none() && !required.service.is_by_name()
+    };
     let mut requirements = guests
         .iter()
-        .flat_map(|guest| &guest.manifest.requires)
-        .filter(|required| required.service.name == service)
+        .flat_map(|guest| {
+            guest
+                .manifest
+                .requires
+                .iter()
+                .map(move |required| (guest, required))
+        })
+        .filter(|(guest, required)| {
+            required.service.name == service && !is_of_test(guest, required)
+        })
+        .map(|(_, required)| required)
         .peekable();
     requirements.peek().is_some() && requirements.all(|required| !required.binding.is_empty())
 }

@@ -222,6 +222,14 @@ impl GuestInstance for Intercepted {
         self.inner.has_begun(call)
     }
 
+    fn has_larger_budgets(&self) -> bool {
+        self.inner.has_larger_budgets()
+    }
+
+    fn set_served(&mut self, numbers: &mut dyn Iterator<Item = u64>) {
+        self.inner.set_served(numbers);
+    }
+
     fn outbox(&self) -> &[u8] {
         &self.outbox
     }

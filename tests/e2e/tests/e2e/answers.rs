@@ -165,7 +165,11 @@ pub(crate) fn role(language: Language, role: &str) -> String {
         Language::Rust => role,
         Language::Go => "go",
     };
-    format!("wasm = \"{file}.wasm\"\nenv = {{ ROLE = \"{role}\" }}\n")
+    let budget = match role {
+        "answers" => "budget_max = \"400ms\"\n",
+        _ => "",
+    };
+    format!("wasm = \"{file}.wasm\"\nenv = {{ ROLE = \"{role}\" }}\n{budget}")
 }
 
 /// Adds the files of [`role`].

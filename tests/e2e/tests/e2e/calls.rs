@@ -260,14 +260,6 @@ fn a_method_beyond_its_budget_is_killed_and_named() {
 }
 
 #[test]
-fn a_method_may_have_a_budget_of_its_own() {
-    let ended = drive(&["~spin"]);
-    let killed = "~spin: INTERNAL, callee killed: echo was killed: held its thread beyond \
-                  its budget of 400 ms in echo.v1.Echo/Persist";
-    assert_eq!(ended.messages_of("driver"), [killed]);
-}
-
-#[test]
 fn many_short_tasks_do_not_exceed_the_budget() {
     // About 300 ms of work, six times the budget, in tasks of about one millisecond.
     check(

@@ -9,7 +9,8 @@ use prost_types::FileDescriptorSet;
 /// Returns the exports of a running guest.
 fn exports(wasm: &[u8], descriptors: bool) -> Vec<Exported> {
     // The module in Go has several roles.
-    let table = "[service.guest]\nwasm = \"guest.wasm\"\nenv = { ROLE = \"answers\" }\n";
+    let table = "[service.guest]\nwasm = \"guest.wasm\"\nenv = { ROLE = \"answers\" }\n\
+                 budget_max = \"400ms\"\n";
     let app = App::new(table).with("guest.wasm", wasm);
     let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let running = parigot_host::start(

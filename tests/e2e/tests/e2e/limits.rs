@@ -146,6 +146,33 @@ fn a_guest_that_exceeds_its_memory_limit() {
 }
 
 #[test]
+fn guests_that_exceed_the_memory_of_the_deployment() {
+    let app = |memory_max: &str| {
+        let tables = format!(
+            "memory_max = '{memory_max}'\n[service.faulty]\nwasm = 'faulty.wasm'\nargs = \
+             ['Grow']\nmemory = '1GiB'\n[program.driver]\nwasm = 'driver.wasm'\nargs = \
+             ['echo:1']\n"
+        );
+        App::new(&tables)
+            .with("faulty.wasm", guest("faulty"))
+            .with("driver.wasm", guest("driver"))
+            .run()
+    };
+    let ended = app("40MiB");
+    let told = ended.messages_of("driver");
+    let reason = "(an allocation beyond the `memory_max` of the deployment, 40 MiB, had failed)";
+    assert!(told[0].ends_with(reason), "{}", ended.stderr);
+    let ended = app("2MiB");
+    assert_eq!(ended.status, Some(3), "{}", ended.stderr);
+    for part in [
+        "which is not left of the deployment's `memory_max`, 2 MiB",
+        "help: raise `memory_max` of the deployment, or run fewer instances",
+    ] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_guest_that_answers_with_64_mib() {
     let ran = check_faulty_with(
         "swell:67108864",

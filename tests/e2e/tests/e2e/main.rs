@@ -7,6 +7,7 @@
 mod answers;
 mod arguments;
 mod bindings;
+mod budgets;
 mod cache;
 mod call_ids;
 mod calls;

@@ -6,7 +6,7 @@ const _: () = ::parigot_guest::ABI_V2;
 #[doc(hidden)]
 pub mod __descriptors {
     ::parigot_guest::__descriptors!(
-        b"\n\xF9\x06\n\x18parigot/v1/options.proto\x12\nparigot.v1\x1A google/protobuf/descriptor.proto\"&\n\x0EServiceOptions\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\"M\n\rMethodOptions\x12\x1B\n\tbudget_ms\x18\x01 \x01(\rR\x08budgetMs\x12\x1F\n\x0Bdeadline_ms\x18\x02 \x01(\rR\ndeadlineMs\"4\n\x0CErrorOptions\x12$\n\x04code\x18\x01 \x01(\x0E2\x10.parigot.v1.CodeR\x04code*\xB7\x02\n\x04Code\x12\x06\n\x02OK\x10\0\x12\r\n\tCANCELLED\x10\x01\x12\x0B\n\x07UNKNOWN\x10\x02\x12\x14\n\x10INVALID_ARGUMENT\x10\x03\x12\x15\n\x11DEADLINE_EXCEEDED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x12\n\x0EALREADY_EXISTS\x10\x06\x12\x15\n\x11PERMISSION_DENIED\x10\x07\x12\x16\n\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n\x13FAILED_PRECONDITION\x10\t\x12\x0B\n\x07ABORTED\x10\n\x12\x10\n\x0COUT_OF_RANGE\x10\x0B\x12\x11\n\rUNIMPLEMENTED\x10\x0C\x12\x0C\n\x08INTERNAL\x10\r\x12\x0F\n\x0BUNAVAILABLE\x10\x0E\x12\r\n\tDATA_LOSS\x10\x0F\x12\x13\n\x0FUNAUTHENTICATED\x10\x10:W\n\x07service\x12\x1F.google.protobuf.ServiceOptions\x18\x9D\x8C\x03 \x01(\x0B2\x1A.parigot.v1.ServiceOptionsR\x07service:S\n\x06method\x12\x1E.google.protobuf.MethodOptions\x18\x9D\x8C\x03 \x01(\x0B2\x19.parigot.v1.MethodOptionsR\x06method:S\n\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9D\x8C\x03 \x01(\x0B2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n\x9B\x03\n\x18answers/v1/answers.proto\x12\nanswers.v1\x1A\x18parigot/v1/options.proto\"\x1E\n\x08Question\x12\x12\n\x04word\x18\x01 \x01(\tR\x04word\"\x1C\n\x06Answer\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text*7\n\nAnswersErr\x12\x08\n\x04NONE\x10\0\x12\x13\n\x07MISSING\x10\x01\x1A\x06\xEA\xE1\x18\x02\x08\x05\x12\n\n\x06CLOSED\x10\x02*)\n\x07DeskErr\x12\x0C\n\x08NO_ERROR\x10\0\x12\x10\n\x04AWAY\x10\x01\x1A\x06\xEA\xE1\x18\x02\x08\x0E2u\n\x07Answers\x12/\n\x03Ask\x12\x14.answers.v1.Question\x1A\x12.answers.v1.Answer\x129\n\x08AskAgain\x12\x14.answers.v1.Question\x1A\x12.answers.v1.Answer\"\x03\x90\x02\x0228\n\x04Desk\x120\n\x04Pass\x12\x14.answers.v1.Question\x1A\x12.answers.v1.Answerb\x06proto3"
+        b"\n\xF9\x06\n\x18parigot/v1/options.proto\x12\nparigot.v1\x1A google/protobuf/descriptor.proto\"&\n\x0EServiceOptions\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\"M\n\rMethodOptions\x12\x1B\n\tbudget_ms\x18\x01 \x01(\rR\x08budgetMs\x12\x1F\n\x0Bdeadline_ms\x18\x02 \x01(\rR\ndeadlineMs\"4\n\x0CErrorOptions\x12$\n\x04code\x18\x01 \x01(\x0E2\x10.parigot.v1.CodeR\x04code*\xB7\x02\n\x04Code\x12\x06\n\x02OK\x10\0\x12\r\n\tCANCELLED\x10\x01\x12\x0B\n\x07UNKNOWN\x10\x02\x12\x14\n\x10INVALID_ARGUMENT\x10\x03\x12\x15\n\x11DEADLINE_EXCEEDED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x12\n\x0EALREADY_EXISTS\x10\x06\x12\x15\n\x11PERMISSION_DENIED\x10\x07\x12\x16\n\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n\x13FAILED_PRECONDITION\x10\t\x12\x0B\n\x07ABORTED\x10\n\x12\x10\n\x0COUT_OF_RANGE\x10\x0B\x12\x11\n\rUNIMPLEMENTED\x10\x0C\x12\x0C\n\x08INTERNAL\x10\r\x12\x0F\n\x0BUNAVAILABLE\x10\x0E\x12\r\n\tDATA_LOSS\x10\x0F\x12\x13\n\x0FUNAUTHENTICATED\x10\x10:W\n\x07service\x12\x1F.google.protobuf.ServiceOptions\x18\x9D\x8C\x03 \x01(\x0B2\x1A.parigot.v1.ServiceOptionsR\x07service:S\n\x06method\x12\x1E.google.protobuf.MethodOptions\x18\x9D\x8C\x03 \x01(\x0B2\x19.parigot.v1.MethodOptionsR\x06method:S\n\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9D\x8C\x03 \x01(\x0B2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n\xA2\x03\n\x18answers/v1/answers.proto\x12\nanswers.v1\x1A\x18parigot/v1/options.proto\"\x1E\n\x08Question\x12\x12\n\x04word\x18\x01 \x01(\tR\x04word\"\x1C\n\x06Answer\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text*7\n\nAnswersErr\x12\x08\n\x04NONE\x10\0\x12\x13\n\x07MISSING\x10\x01\x1A\x06\xEA\xE1\x18\x02\x08\x05\x12\n\n\x06CLOSED\x10\x02*)\n\x07DeskErr\x12\x0C\n\x08NO_ERROR\x10\0\x12\x10\n\x04AWAY\x10\x01\x1A\x06\xEA\xE1\x18\x02\x08\x0E2|\n\x07Answers\x12/\n\x03Ask\x12\x14.answers.v1.Question\x1A\x12.answers.v1.Answer\x12@\n\x08AskAgain\x12\x14.answers.v1.Question\x1A\x12.answers.v1.Answer\"\n\x90\x02\x02\xEA\xE1\x18\x03\x08\x90\x0328\n\x04Desk\x120\n\x04Pass\x12\x14.answers.v1.Question\x1A\x12.answers.v1.Answerb\x06proto3"
     );
 }
 
@@ -244,7 +244,7 @@ pub trait Answers: 'static {
         Output = ::core::result::Result<Answer, ::parigot_guest::Failure<AnswersErr>>,
     >;
 
-    /// Does the same. A repeated call has the effect of one call.
+    /// Does the same, with a budget of its own. A repeated call has the effect of one call.
     fn ask_again(
         &self,
         cx: &::parigot_guest::Context,
@@ -280,7 +280,9 @@ pub mod answers {
         schema: 0xb97944edda1c295a,
         methods: &[
             ::parigot_guest::MethodInfo::new("Ask"),
-            ::parigot_guest::MethodInfo::new("AskAgain").idempotent(),
+            ::parigot_guest::MethodInfo::new("AskAgain")
+                .with_budget(::core::time::Duration::from_millis(400))
+                .idempotent(),
         ],
         descriptors: &super::__descriptors::FILES,
     };
@@ -390,7 +392,7 @@ impl AnswersClient {
         self.channel.call(request)
     }
 
-    /// Does the same. A repeated call has the effect of one call.
+    /// Does the same, with a budget of its own. A repeated call has the effect of one call.
     pub fn ask_again(
         &self,
         request: Question,

@@ -6,7 +6,7 @@ const _: () = ::parigot_guest::ABI_V2;
 #[doc(hidden)]
 pub mod __descriptors {
     ::parigot_guest::__descriptors!(
-        b"\n\xF9\x06\n\x18parigot/v1/options.proto\x12\nparigot.v1\x1A google/protobuf/descriptor.proto\"&\n\x0EServiceOptions\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\"M\n\rMethodOptions\x12\x1B\n\tbudget_ms\x18\x01 \x01(\rR\x08budgetMs\x12\x1F\n\x0Bdeadline_ms\x18\x02 \x01(\rR\ndeadlineMs\"4\n\x0CErrorOptions\x12$\n\x04code\x18\x01 \x01(\x0E2\x10.parigot.v1.CodeR\x04code*\xB7\x02\n\x04Code\x12\x06\n\x02OK\x10\0\x12\r\n\tCANCELLED\x10\x01\x12\x0B\n\x07UNKNOWN\x10\x02\x12\x14\n\x10INVALID_ARGUMENT\x10\x03\x12\x15\n\x11DEADLINE_EXCEEDED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x12\n\x0EALREADY_EXISTS\x10\x06\x12\x15\n\x11PERMISSION_DENIED\x10\x07\x12\x16\n\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n\x13FAILED_PRECONDITION\x10\t\x12\x0B\n\x07ABORTED\x10\n\x12\x10\n\x0COUT_OF_RANGE\x10\x0B\x12\x11\n\rUNIMPLEMENTED\x10\x0C\x12\x0C\n\x08INTERNAL\x10\r\x12\x0F\n\x0BUNAVAILABLE\x10\x0E\x12\r\n\tDATA_LOSS\x10\x0F\x12\x13\n\x0FUNAUTHENTICATED\x10\x10:W\n\x07service\x12\x1F.google.protobuf.ServiceOptions\x18\x9D\x8C\x03 \x01(\x0B2\x1A.parigot.v1.ServiceOptionsR\x07service:S\n\x06method\x12\x1E.google.protobuf.MethodOptions\x18\x9D\x8C\x03 \x01(\x0B2\x19.parigot.v1.MethodOptionsR\x06method:S\n\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9D\x8C\x03 \x01(\x0B2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n\xDE\x03\n\x12echo/v1/echo.proto\x12\x07echo.v1\x1A\x18parigot/v1/options.proto\"\x1D\n\x07Payload\x12\x12\n\x04data\x18\x01 \x01(\x0CR\x04data\"\xBB\x01\n\x04Deed\x12&\n\x04kind\x18\x01 \x01(\x0E2\x12.echo.v1.Deed.KindR\x04kind\x12\x16\n\x06number\x18\x02 \x01(\rR\x06number\"s\n\x04Kind\x12\x0B\n\x07Nothing\x10\0\x12\t\n\x05Panic\x10\x01\x12\x08\n\x04Trap\x10\x02\x12\t\n\x05Leave\x10\x03\x12\n\n\x06Refuse\x10\x04\x12\x08\n\x04Hang\x10\x05\x12\t\n\x05Sleep\x10\x06\x12\t\n\x05Swell\x10\x07\x12\x08\n\x04Spin\x10\x08\x12\x08\n\x04Toil\x10\t*#\n\x07EchoErr\x12\x0B\n\x07NoError\x10\0\x12\x0B\n\x07Refused\x10\x042\x9A\x01\n\x04Echo\x12*\n\x04Echo\x12\x10.echo.v1.Payload\x1A\x10.echo.v1.Payload\x12,\n\tMisbehave\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payload\x128\n\x07Persist\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payload\"\x0C\xEA\xE1\x18\x08\x08\x90\x03\x10\x80\xBA\xB7\x03b\x06proto3"
+        b"\n\xF9\x06\n\x18parigot/v1/options.proto\x12\nparigot.v1\x1A google/protobuf/descriptor.proto\"&\n\x0EServiceOptions\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\"M\n\rMethodOptions\x12\x1B\n\tbudget_ms\x18\x01 \x01(\rR\x08budgetMs\x12\x1F\n\x0Bdeadline_ms\x18\x02 \x01(\rR\ndeadlineMs\"4\n\x0CErrorOptions\x12$\n\x04code\x18\x01 \x01(\x0E2\x10.parigot.v1.CodeR\x04code*\xB7\x02\n\x04Code\x12\x06\n\x02OK\x10\0\x12\r\n\tCANCELLED\x10\x01\x12\x0B\n\x07UNKNOWN\x10\x02\x12\x14\n\x10INVALID_ARGUMENT\x10\x03\x12\x15\n\x11DEADLINE_EXCEEDED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x12\n\x0EALREADY_EXISTS\x10\x06\x12\x15\n\x11PERMISSION_DENIED\x10\x07\x12\x16\n\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n\x13FAILED_PRECONDITION\x10\t\x12\x0B\n\x07ABORTED\x10\n\x12\x10\n\x0COUT_OF_RANGE\x10\x0B\x12\x11\n\rUNIMPLEMENTED\x10\x0C\x12\x0C\n\x08INTERNAL\x10\r\x12\x0F\n\x0BUNAVAILABLE\x10\x0E\x12\r\n\tDATA_LOSS\x10\x0F\x12\x13\n\x0FUNAUTHENTICATED\x10\x10:W\n\x07service\x12\x1F.google.protobuf.ServiceOptions\x18\x9D\x8C\x03 \x01(\x0B2\x1A.parigot.v1.ServiceOptionsR\x07service:S\n\x06method\x12\x1E.google.protobuf.MethodOptions\x18\x9D\x8C\x03 \x01(\x0B2\x19.parigot.v1.MethodOptionsR\x06method:S\n\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9D\x8C\x03 \x01(\x0B2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n\xDB\x03\n\x12echo/v1/echo.proto\x12\x07echo.v1\x1A\x18parigot/v1/options.proto\"\x1D\n\x07Payload\x12\x12\n\x04data\x18\x01 \x01(\x0CR\x04data\"\xBB\x01\n\x04Deed\x12&\n\x04kind\x18\x01 \x01(\x0E2\x12.echo.v1.Deed.KindR\x04kind\x12\x16\n\x06number\x18\x02 \x01(\rR\x06number\"s\n\x04Kind\x12\x0B\n\x07Nothing\x10\0\x12\t\n\x05Panic\x10\x01\x12\x08\n\x04Trap\x10\x02\x12\t\n\x05Leave\x10\x03\x12\n\n\x06Refuse\x10\x04\x12\x08\n\x04Hang\x10\x05\x12\t\n\x05Sleep\x10\x06\x12\t\n\x05Swell\x10\x07\x12\x08\n\x04Spin\x10\x08\x12\x08\n\x04Toil\x10\t*#\n\x07EchoErr\x12\x0B\n\x07NoError\x10\0\x12\x0B\n\x07Refused\x10\x042\x97\x01\n\x04Echo\x12*\n\x04Echo\x12\x10.echo.v1.Payload\x1A\x10.echo.v1.Payload\x12,\n\tMisbehave\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payload\x125\n\x07Persist\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payload\"\t\xEA\xE1\x18\x05\x10\x80\xBA\xB7\x03b\x06proto3"
     );
 }
 
@@ -231,7 +231,7 @@ pub trait Echo: 'static {
         Output = ::core::result::Result<Payload, ::parigot_guest::Failure<EchoErr>>,
     >;
 
-    /// Does the same, with limits of its own.
+    /// Does the same, with a deadline of its own.
     fn persist(
         &self,
         cx: &::parigot_guest::Context,
@@ -270,7 +270,6 @@ pub mod echo {
             ::parigot_guest::MethodInfo::new("Echo"),
             ::parigot_guest::MethodInfo::new("Misbehave"),
             ::parigot_guest::MethodInfo::new("Persist")
-                .with_budget(::core::time::Duration::from_millis(400))
                 .with_deadline(::core::time::Duration::from_millis(7200000)),
         ],
         descriptors: &super::__descriptors::FILES,
@@ -412,7 +411,7 @@ impl EchoClient {
         self.channel.call(request)
     }
 
-    /// Does the same, with limits of its own.
+    /// Does the same, with a deadline of its own.
     pub fn persist(&self, request: Deed) -> ::parigot_guest::Call<echo::Persist> {
         self.channel.call(request)
     }

@@ -12,6 +12,7 @@
 //! | `zero`, `zero-details`, `zero-status` | an error that is none |
 //! | `many-details`, `long-message` | an error that is too large |
 //! | `hang…` | at first none; the second call is answered |
+//! | `spin` | none: the guest exceeds its budget |
 //! | `leave` | the guest exits |
 
 use std::cell::RefCell;
@@ -48,6 +49,9 @@ impl Answers for Shelf {
         match word {
             "name" => Ok(answer(cx.args().first().cloned().unwrap_or_default())),
             "metadata" => Ok(answer(metadata_of(cx))),
+            "spin" => loop {
+                std::hint::spin_loop();
+            },
             "leave" => match cx.exit(7).await {},
             _ => Err(failure(word)),
         }

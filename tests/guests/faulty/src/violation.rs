@@ -90,6 +90,13 @@ impl Guest {
                 method: 1,
                 ..Header::new(Kind::Call)
             }),
+            // Claims to serve this call, or its own, and does not return.
+            "claim" => {
+                if amount > 0 {
+                    CONTROL.set_progress(amount as u64, 0, 0);
+                }
+                faults::spin();
+            }
             "twice" => (0..2).for_each(|_| self.call(7, 0, 1)),
             "cancel" => self.send(
                 Header {

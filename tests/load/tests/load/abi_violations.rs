@@ -306,6 +306,22 @@ fn invalid_calls_affect_their_caller_only() {
     }
 }
 
+#[test]
+fn a_larger_budget_is_for_calls_that_the_guest_holds() {
+    for (deed, budget) in [("claim", "400 ms"), ("claim:12345", "50 ms")] {
+        let file = format!(
+            "[service.echo]\nwasm = 'echo.wasm'\nargs = ['{deed}']\nbudget_max = '400ms'\n\
+             [program.driver]\nwasm = 'driver.wasm'\nargs = ['echo:1']\n"
+        );
+        let app = App::new(&file)
+            .with("echo.wasm", guest("faulty"))
+            .with("driver.wasm", Language::Rust.driver());
+        let ended = app.run();
+        let told = format!("echo was killed: held its thread beyond its budget of {budget}");
+        assert!(ended.stderr.contains(&told), "{deed}: {}", ended.stderr);
+    }
+}
+
 /// Answers that no SDK sends, and their ends at callers in Rust and in Go.
 const ANSWERS: &[(&str, &str)] = &[
     // The host cuts a detail to 8 KiB, and reads any bytes.

@@ -91,13 +91,8 @@ fn guests_read_what_fakes_send() {
         });
         let desk = Fake::new("desk");
         desk.exports::<DeskClient>();
-        let app = match language {
-            Language::Rust => App::new("").with("asker.wasm", language.guest("asker")),
-            Language::Go => App::new("").with("asker.wasm", language.guest("answers")),
-        };
-        let mut asker = GuestSpec::program("asker", app.folder().join("asker.wasm"))
-            .with_args(["a/any", "again/bread@100"]);
-        asker.env.insert("ROLE".into(), "asker".into());
+        let app = asker_app(language);
+        let asker = asker(&app, &["a/any", "again/bread@100"]);
         let mut run = host().fake(&answers).fake(&desk).guest(asker).start();
         assert_eq!(run.wait_for_exit("asker"), 0);
         assert_eq!(
@@ -109,5 +104,46 @@ fn guests_read_what_fakes_send() {
             ],
             "{language:?}"
         );
+    }
+}
+
+/// Returns a folder with the asker.
+fn asker_app(language: Language) -> App {
+    let guest = match language {
+        Language::Rust => "asker",
+        // The module in Go has several roles.
+        Language::Go => "answers",
+    };
+    App::new("").with("asker.wasm", language.guest(guest))
+}
+
+/// Returns the asker with these arguments.
+fn asker(app: &App, arguments: &[&str]) -> GuestSpec {
+    let mut asker = GuestSpec::program("asker", app.folder().join("asker.wasm"))
+        .with_args(arguments.iter().copied());
+    asker.env.insert("ROLE".into(), "asker".into());
+    asker
+}
+
+#[test]
+fn fakes_of_one_service_are_told_apart_by_name() {
+    let fake = |name: &'static str| {
+        let fake = Fake::new(name);
+        fake.answer::<answers::Ask>(move |_| Answer::ok(Answered { text: name.into() }));
+        fake
+    };
+    let desk = Fake::new("desk");
+    desk.exports::<DeskClient>();
+    for language in Language::EACH {
+        let app = asker_app(language);
+        let mut asker = asker(&app, &["a/any", "b/any"]);
+        for (name, exporter) in [("a", "one"), ("b", "two")] {
+            asker.bind.insert(name.into(), exporter.into());
+        }
+        let host = host().fake(&fake("one")).fake(&fake("two")).fake(&desk);
+        let mut run = host.guest(asker).start();
+        assert_eq!(run.wait_for_exit("asker"), 0);
+        let expected = ["a/any: \"one\"", "b/any: \"two\""];
+        assert_eq!(run.log("asker"), expected, "{language:?}");
     }
 }

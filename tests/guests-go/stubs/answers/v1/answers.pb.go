@@ -228,10 +228,11 @@ const file_answers_v1_answers_proto_rawDesc = "" +
 	"\x06CLOSED\x10\x02*)\n" +
 	"\aDeskErr\x12\f\n" +
 	"\bNO_ERROR\x10\x00\x12\x10\n" +
-	"\x04AWAY\x10\x01\x1a\x06\xea\xe1\x18\x02\b\x0e2u\n" +
+	"\x04AWAY\x10\x01\x1a\x06\xea\xe1\x18\x02\b\x0e2|\n" +
 	"\aAnswers\x12/\n" +
-	"\x03Ask\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\x129\n" +
-	"\bAskAgain\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\"\x03\x90\x02\x0228\n" +
+	"\x03Ask\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\x12@\n" +
+	"\bAskAgain\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\"\n" +
+	"\xea\xe1\x18\x03\b\x90\x03\x90\x02\x0228\n" +
 	"\x04Desk\x120\n" +
 	"\x04Pass\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answerb\x06proto3"
 

@@ -5,6 +5,7 @@ package v1
 
 import (
 	"context"
+	"time"
 
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 	future "github.com/parigot/parigot/parigot-guest-go/future"
@@ -83,7 +84,7 @@ const file_answers_v1_answers_proto_parigotDescriptors = "" +
 	"\x07service\x12\x1f.google.protobuf.ServiceOptions\x18\x9d\x8c\x03 \x01(\x0b2\x1a.parigot.v1.ServiceOptionsR\x07service:S\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\x0b2\x19.parigot.v1.MethodOptionsR\x06method:S\n" +
 	"\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9d\x8c\x03 \x01(\x0b2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n" +
-	"\x9b\x03\n" +
+	"\xa2\x03\n" +
 	"\x18answers/v1/answers.proto\x12\n" +
 	"answers.v1\x1a\x18parigot/v1/options.proto\"\x1e\n" +
 	"\x08Question\x12\x12\n" +
@@ -98,10 +99,11 @@ const file_answers_v1_answers_proto_parigotDescriptors = "" +
 	"\x06CLOSED\x10\x02*)\n" +
 	"\x07DeskErr\x12\x0c\n" +
 	"\x08NO_ERROR\x10\x00\x12\x10\n" +
-	"\x04AWAY\x10\x01\x1a\x06\xea\xe1\x18\x02\x08\x0e2u\n" +
+	"\x04AWAY\x10\x01\x1a\x06\xea\xe1\x18\x02\x08\x0e2|\n" +
 	"\x07Answers\x12/\n" +
-	"\x03Ask\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\x129\n" +
-	"\x08AskAgain\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\"\x03\x90\x02\x0228\n" +
+	"\x03Ask\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\x12@\n" +
+	"\x08AskAgain\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answer\"\n" +
+	"\x90\x02\x02\xea\xe1\x18\x03\x08\x90\x0328\n" +
 	"\x04Desk\x120\n" +
 	"\x04Pass\x12\x14.answers.v1.Question\x1a\x12.answers.v1.Answerb\x06proto3"
 
@@ -111,7 +113,7 @@ var answersService = parigot.Service{
 	Schema: 0xb97944edda1c295a,
 	Methods: []parigot.Method{
 		{Name: "Ask"},
-		{Name: "AskAgain", Idempotency: parigot.Idempotent},
+		{Name: "AskAgain", Budget: 400 * time.Millisecond, Idempotency: parigot.Idempotent},
 	},
 	Descriptors: file_answers_v1_answers_proto_parigotDescriptors,
 }
@@ -125,7 +127,7 @@ type Answers interface {
 	// Ask answers the rpc Ask.
 	Ask(ctx context.Context, in *Question) *AnswersAskFuture
 
-	// Does the same. A repeated call has the effect of one call.
+	// Does the same, with a budget of its own. A repeated call has the effect of one call.
 	AskAgain(ctx context.Context, in *Question) *AnswersAskAgainFuture
 }
 
@@ -171,7 +173,7 @@ type AnswersClient interface {
 	// Ask calls the rpc Ask.
 	Ask(ctx context.Context, in *Question) *AnswersAskFuture
 
-	// Does the same. A repeated call has the effect of one call.
+	// Does the same, with a budget of its own. A repeated call has the effect of one call.
 	AskAgain(ctx context.Context, in *Question) *AnswersAskAgainFuture
 }
 

@@ -272,11 +272,11 @@ const file_echo_v1_echo_proto_rawDesc = "" +
 	"\x04Toil\x10\t*#\n" +
 	"\aEchoErr\x12\v\n" +
 	"\aNoError\x10\x00\x12\v\n" +
-	"\aRefused\x10\x042\x9a\x01\n" +
+	"\aRefused\x10\x042\x97\x01\n" +
 	"\x04Echo\x12*\n" +
 	"\x04Echo\x12\x10.echo.v1.Payload\x1a\x10.echo.v1.Payload\x12,\n" +
-	"\tMisbehave\x12\r.echo.v1.Deed\x1a\x10.echo.v1.Payload\x128\n" +
-	"\aPersist\x12\r.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\f\xea\xe1\x18\b\b\x90\x03\x10\x80\xba\xb7\x03b\x06proto3"
+	"\tMisbehave\x12\r.echo.v1.Deed\x1a\x10.echo.v1.Payload\x125\n" +
+	"\aPersist\x12\r.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\t\xea\xe1\x18\x05\x10\x80\xba\xb7\x03b\x06proto3"
 
 var (
 	file_echo_v1_echo_proto_rawDescOnce sync.Once

@@ -55,7 +55,7 @@ const file_echo_v1_echo_proto_parigotDescriptors = "" +
 	"\x07service\x12\x1f.google.protobuf.ServiceOptions\x18\x9d\x8c\x03 \x01(\x0b2\x1a.parigot.v1.ServiceOptionsR\x07service:S\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\x0b2\x19.parigot.v1.MethodOptionsR\x06method:S\n" +
 	"\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9d\x8c\x03 \x01(\x0b2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n" +
-	"\xde\x03\n" +
+	"\xdb\x03\n" +
 	"\x12echo/v1/echo.proto\x12\x07echo.v1\x1a\x18parigot/v1/options.proto\"\x1d\n" +
 	"\x07Payload\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\x0cR\x04data\"\xbb\x01\n" +
@@ -76,11 +76,11 @@ const file_echo_v1_echo_proto_parigotDescriptors = "" +
 	"\x04Toil\x10\x09*#\n" +
 	"\x07EchoErr\x12\x0b\n" +
 	"\x07NoError\x10\x00\x12\x0b\n" +
-	"\x07Refused\x10\x042\x9a\x01\n" +
+	"\x07Refused\x10\x042\x97\x01\n" +
 	"\x04Echo\x12*\n" +
 	"\x04Echo\x12\x10.echo.v1.Payload\x1a\x10.echo.v1.Payload\x12,\n" +
-	"\x09Misbehave\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\x128\n" +
-	"\x07Persist\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\x0c\xea\xe1\x18\x08\x08\x90\x03\x10\x80\xba\xb7\x03b\x06proto3"
+	"\x09Misbehave\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\x125\n" +
+	"\x07Persist\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\x09\xea\xe1\x18\x05\x10\x80\xba\xb7\x03b\x06proto3"
 
 // echoService is the table of echo.v1.Echo: name, schema and methods.
 var echoService = parigot.Service{
@@ -89,7 +89,7 @@ var echoService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Echo"},
 		{Name: "Misbehave"},
-		{Name: "Persist", Budget: 400 * time.Millisecond, Deadline: 7200000 * time.Millisecond},
+		{Name: "Persist", Deadline: 7200000 * time.Millisecond},
 	},
 	Descriptors: file_echo_v1_echo_proto_parigotDescriptors,
 }
@@ -106,7 +106,7 @@ type Echo interface {
 	// Does the requested deed, before the reply.
 	Misbehave(ctx context.Context, in *Deed) *EchoMisbehaveFuture
 
-	// Does the same, with limits of its own.
+	// Does the same, with a deadline of its own.
 	Persist(ctx context.Context, in *Deed) *EchoPersistFuture
 }
 
@@ -166,7 +166,7 @@ type EchoClient interface {
 	// Does the requested deed, before the reply.
 	Misbehave(ctx context.Context, in *Deed) *EchoMisbehaveFuture
 
-	// Does the same, with limits of its own.
+	// Does the same, with a deadline of its own.
 	Persist(ctx context.Context, in *Deed) *EchoPersistFuture
 }
 

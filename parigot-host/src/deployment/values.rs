@@ -49,6 +49,7 @@ impl<'a> Reader<'a> {
             guests: Vec::new(),
             startup_deadline: STARTUP_DEADLINE_DEFAULT,
             shutdown_deadline: SHUTDOWN_DEADLINE_DEFAULT,
+            memory_bytes_max: None,
             processes: Vec::new(),
             network: None,
             source: NamedSource::new(file.to_string_lossy(), Arc::from(without_passwords(text))),
