@@ -37,9 +37,10 @@
 //! nats = "nats://127.0.0.1:4222" # or a list of servers
 //! app = "helloworld"             # separates deployments on one server
 //! credentials = "nats.creds"     # no default; a path or a secret
-//! token = { file = "nats.token" } # no default; or `user` and `password`
+//! token = { file = "nats.token" } # no default; or `user` and `password`, or `nkey`
 //! tls = { ca = "ca.pem" }        # also `cert` with `key`, and `first`
 //! clock_skew = "1s"              # maximum difference between clocks
+//! wait = "30s"                   # no default; time in which a start waits for a server
 //! ```
 //!
 //! Unknown keys and values are errors. All errors of a file are reported at once, each with its
@@ -50,10 +51,12 @@
 //! | `spec.rs` | the result: guests, processes, limits |
 //! | `parse.rs` | the file's own keys and the tables of guests |
 //! | `parse_network.rs` | processes and `[network]` |
+//! | `nats_server.rs` | addresses of servers, whose passwords no text shows |
 //! | `secret.rs` | values that stand in the environment or in files of their own |
 //! | `tls.rs`, `parse_tls.rs` | the table `tls`, the same for all connections and listeners |
 //! | `values.rs` | single values; collects the errors |
 
+mod nats_server;
 mod parse;
 mod parse_network;
 mod parse_tls;
@@ -64,6 +67,9 @@ mod tests;
 mod tls;
 mod values;
 
+#[cfg(feature = "nats")]
+pub(crate) use self::nats_server::ServerLogin;
+pub use self::nats_server::{InvalidServer, NatsServer};
 pub use self::secret::{EnvValue, Secret, SecretText};
 pub use self::spec::{
     CLOCK_SKEW_DEFAULT, Deployment, GuestSpec, MANIFEST_VERSION, MAX_RESTARTS_DEFAULT, NatsLogin,

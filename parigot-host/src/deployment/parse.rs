@@ -101,14 +101,13 @@ impl Deployment {
     ///
     /// With all errors of the text.
     pub fn parse(text: &str, file: &Path) -> Result<Self, DeploymentError> {
-        Reader::new(text, file).read()
+        Reader::new(text, file).read(text)
     }
 }
 
 impl Reader<'_> {
-    fn read(mut self) -> Result<Deployment, DeploymentError> {
-        let text = Arc::clone(self.deployment.source.inner());
-        let (root, errors) = DeTable::parse_recoverable(&text);
+    fn read(mut self, text: &str) -> Result<Deployment, DeploymentError> {
+        let (root, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
             self.root(root.get_ref());
         } else {

@@ -1,11 +1,11 @@
 //! Parses the processes of a deployment and their network.
 
 use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::nats_server::{NatsServer, without_password};
 use super::secret::Secret;
 use super::spec::{CLOCK_SKEW_DEFAULT, NatsLogin, Network, Process};
 use super::tls::NATS_TLS_KEYS;
@@ -20,8 +20,10 @@ const NETWORK_KEYS: &[&str] = &[
     "token",
     "user",
     "password",
+    "nkey",
     "tls",
     "clock_skew",
+    "wait",
 ];
 
 /// Keys of `[network]` that prove the identity of this process, as they were read.
@@ -31,6 +33,7 @@ struct LoginKeys {
     token: Option<Secret>,
     user: Option<String>,
     password: Option<Secret>,
+    nkey: Option<Secret>,
 }
 
 /// Process of each guest, with the position of the entry.
@@ -190,6 +193,7 @@ impl Reader<'_> {
             login: None,
             tls: None,
             clock_skew: CLOCK_SKEW_DEFAULT,
+            wait: None,
         };
         let Some(entry) = self.table("`network`", value, "a table `[network]`") else {
             return network;
@@ -215,8 +219,10 @@ impl Reader<'_> {
                     login.user = user.map(str::to_owned);
                 }
                 "password" => login.password = self.secret("`password`", value),
+                "nkey" => login.nkey = self.secret("`nkey`", value),
                 "tls" => network.tls = self.tls("`[network]`", NATS_TLS_KEYS, value),
                 "clock_skew" => network.clock_skew = self.duration("clock_skew", value),
+                "wait" => network.wait = Some(self.duration("wait", value)),
                 // A misspelt `nats` is not missing as well.
                 _ => {
                     has_server |= self.unknown_key(key, "`[network]`", NETWORK_KEYS) == Some("nats")
@@ -236,8 +242,8 @@ impl Reader<'_> {
     }
 
     /// Parses one address or several.
-    fn servers(&mut self, value: &Value<'_>) -> Vec<String> {
-        let servers = match value.get_ref() {
+    fn servers(&mut self, value: &Value<'_>) -> Vec<NatsServer> {
+        let texts = match value.get_ref() {
             DeValue::Array(_) => self.placed_strings("nats", "an address", value),
             _ => {
                 let server = self.string("`nats`", value, "an address or an array of them");
@@ -247,15 +253,17 @@ impl Reader<'_> {
                     .collect()
             }
         };
-        for (text, span) in &servers {
-            if !is_address(text) {
-                self.report(span.clone(), ProcessesErrorKind::Server { text });
+        let mut servers = Vec::new();
+        for (text, span) in texts {
+            match text.parse() {
+                Ok(server) => servers.push(server),
+                Err(_) => {
+                    let text = &without_password(text);
+                    self.report(span, ProcessesErrorKind::Server { text });
+                }
             }
         }
         servers
-            .into_iter()
-            .map(|(server, _)| server.to_owned())
-            .collect()
     }
 
     /// Checks the name of the app at a position.
@@ -289,7 +297,7 @@ impl Reader<'_> {
                 );
             }
         }
-        let logins: Vec<&'static str> = ["credentials", "token", "user"]
+        let logins: Vec<&'static str> = ["credentials", "token", "user", "nkey"]
             .into_iter()
             .filter(|key| entry.contains_key(*key))
             .collect();
@@ -306,6 +314,7 @@ impl LoginKeys {
         self.credentials
             .map(NatsLogin::Credentials)
             .or(self.token.map(NatsLogin::Token))
+            .or(self.nkey.map(NatsLogin::Nkey))
             .or(user.map(|(user, password)| NatsLogin::User { user, password }))
     }
 }
@@ -319,30 +328,4 @@ fn is_empty_array(value: &Value<'_>) -> bool {
         .get_ref()
         .as_array()
         .is_some_and(|array| array.is_empty())
-}
-
-/// Returns whether a text is `nats://host` or `tls://host`, with an optional user and port.
-fn is_address(text: &str) -> bool {
-    let Some(rest) = text
-        .strip_prefix("nats://")
-        .or_else(|| text.strip_prefix("tls://"))
-    else {
-        return false;
-    };
-    let (_, place) = rest.rsplit_once('@').unwrap_or(("", rest));
-    let (host, port) = match place.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (place, "4222"),
-    };
-    let is_host = |host: &str| {
-        !host.is_empty()
-            && host
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-    };
-    let is_in_brackets = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    is_in_brackets.map_or_else(|| is_host(host), |host| host.parse::<Ipv6Addr>().is_ok())
-        && port.parse::<u16>().is_ok_and(|port| port != 0)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use miette::NamedSource;
 
+use super::nats_server::NatsServer;
 use super::secret::{EnvValue, Secret};
 use super::tls::Tls;
 use crate::error::UnknownProcess;
@@ -186,14 +187,16 @@ pub struct Network {
     /// Name that separates the deployment from others on the same server: letters, digits, `_` and
     /// `-`, since it is a token of NATS subjects.
     pub app: String,
-    /// Addresses of NATS servers, `nats://…` or `tls://…`; at least one. Any of them is sufficient.
-    pub servers: Vec<String>,
-    /// Proof of identity for the servers.
+    /// NATS servers; at least one. Any of them is sufficient.
+    pub servers: Vec<NatsServer>,
+    /// Proof of identity for the servers whose address contains none.
     pub login: Option<NatsLogin>,
     /// TLS settings; `None` if the addresses alone decide on TLS.
     pub tls: Option<Tls>,
     /// Maximum difference between the clocks of the machines: 1 ms to 24 h.
     pub clock_skew: Duration,
+    /// Time in which a start waits for a server: 1 ms to 24 h. `None` makes one attempt.
+    pub wait: Option<Duration>,
 }
 
 /// Proof of identity for a NATS server.
@@ -203,6 +206,8 @@ pub enum NatsLogin {
     Credentials(Secret),
     /// A token.
     Token(Secret),
+    /// Seed of an nkey, which proves the identity with a signature and is never sent.
+    Nkey(Secret),
     /// A user with a password.
     User {
         /// Name of the user.

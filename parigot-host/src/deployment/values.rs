@@ -10,6 +10,7 @@ use miette::NamedSource;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::nats_server::without_passwords;
 use super::secret::Secret;
 use super::spec::{Deployment, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT};
 use crate::error::suggest;
@@ -51,7 +52,7 @@ impl<'a> Reader<'a> {
             memory_bytes_max: None,
             processes: Vec::new(),
             network: None,
-            source: NamedSource::new(file.to_string_lossy(), Arc::from(text)),
+            source: NamedSource::new(file.to_string_lossy(), Arc::from(without_passwords(text))),
         };
         Reader {
             file,

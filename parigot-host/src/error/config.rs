@@ -366,7 +366,8 @@ impl ProcessesErrorKind<'_> {
                     .into()
             }
             ProcessesErrorKind::TwoLogins { .. } => {
-                "a process logs in once: keep `credentials`, or `token`, or `user` with `password`"
+                "a process logs in once: keep `credentials`, `token`, `nkey`, or `user` with \
+                 `password`"
                     .into()
             }
             ProcessesErrorKind::EmptyPath { file, .. } => {

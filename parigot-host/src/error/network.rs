@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
+use crate::deployment::NatsServer;
 use crate::error::SecretError;
 use crate::limits::Size;
 
@@ -13,11 +14,11 @@ use crate::limits::Size;
 #[non_exhaustive]
 pub enum NetworkError {
     /// No connection with a server can be made.
-    #[error("cannot connect to NATS server {}: {why}", servers.join(", "))]
+    #[error("cannot connect to NATS server {}: {why}", list(servers))]
     #[diagnostic(help("{next_step}"))]
     Unreachable {
-        /// Addresses of the servers, without secrets.
-        servers: Vec<String>,
+        /// The servers.
+        servers: Vec<NatsServer>,
         /// Error of the last attempt.
         why: String,
         /// Next step.
@@ -26,37 +27,39 @@ pub enum NetworkError {
     /// The server accepts too small messages only.
     #[error(
         "NATS server {} accepts messages of at most {bytes_max} bytes, expected at least {}",
-        servers.join(", "),
+        list(servers),
         Size(*bytes_min)
     )]
     #[diagnostic(help(
         "raise `max_payload` in the configuration of nats-server; its default is 1MB"
     ))]
     SmallMessages {
-        /// Addresses of the servers, without secrets.
-        servers: Vec<String>,
+        /// The servers.
+        servers: Vec<NatsServer>,
         /// Limit of the server in bytes.
         bytes_max: usize,
         /// Smallest accepted limit in bytes.
         bytes_min: usize,
     },
     /// The user of this process lacks a permission that each process needs.
-    #[error("NATS server {} denies a permission: {denied}", servers.join(", "))]
+    #[error("NATS server {} denies a permission: {denied}", list(servers))]
     #[diagnostic(help("{next_step}"))]
     Forbidden {
-        /// Addresses of the servers, without secrets.
-        servers: Vec<String>,
+        /// The servers.
+        servers: Vec<NatsServer>,
         /// Denied action, with its subject.
         denied: String,
         /// Permission to add.
         next_step: String,
     },
     /// A server rejected the credentials.
-    #[error("NATS server {} rejected the credentials", servers.join(", "))]
-    #[diagnostic(help("set `credentials`, `token`, or `user` and `password` in `[network]`"))]
+    #[error("NATS server {} rejected the credentials", list(servers))]
+    #[diagnostic(help(
+        "set `credentials`, `token`, `nkey`, or `user` and `password` in `[network]`"
+    ))]
     Denied {
-        /// Addresses of the servers, without secrets.
-        servers: Vec<String>,
+        /// The servers.
+        servers: Vec<NatsServer>,
     },
     /// A secret of `[network]` cannot be read.
     #[error("cannot read `{key}` of `[network]`")]
@@ -76,6 +79,13 @@ pub enum NetworkError {
         /// Cause.
         source: io::Error,
     },
+    /// The seed of an nkey is malformed.
+    #[error("`nkey` of `[network]` is malformed: {secret}")]
+    #[diagnostic(help("expected the seed of a user, which begins with `SU`, as made by `nk`"))]
+    Nkey {
+        /// Reference to the secret that holds the seed.
+        secret: String,
+    },
     /// A file of the TLS settings cannot be opened.
     #[error("cannot read `{key}` in `tls` of `[network]`: {}", path.display())]
     #[diagnostic(help("create the file, and make it readable for the user of parigot"))]
@@ -91,9 +101,13 @@ pub enum NetworkError {
 
 impl NetworkError {
     /// Creates the error of a failed attempt. The default of the next step concerns the address.
-    pub(crate) fn unreachable(servers: &[String], why: String, next_step: Option<String>) -> Self {
+    pub(crate) fn unreachable(
+        servers: &[NatsServer],
+        why: String,
+        next_step: Option<String>,
+    ) -> Self {
         NetworkError::Unreachable {
-            servers: all_without_secrets(servers),
+            servers: servers.to_vec(),
             why,
             next_step: next_step.unwrap_or_else(|| {
                 "start a server with `nats-server`, or correct `nats` in `[network]`".to_owned()
@@ -101,39 +115,35 @@ impl NetworkError {
         }
     }
 
-    pub(crate) fn small_messages(servers: &[String], bytes_max: usize, bytes_min: usize) -> Self {
+    pub(crate) fn small_messages(
+        servers: &[NatsServer],
+        bytes_max: usize,
+        bytes_min: usize,
+    ) -> Self {
         NetworkError::SmallMessages {
-            servers: all_without_secrets(servers),
+            servers: servers.to_vec(),
             bytes_max,
             bytes_min,
         }
     }
 
-    pub(crate) fn forbidden(servers: &[String], denied: String, next_step: String) -> Self {
+    pub(crate) fn forbidden(servers: &[NatsServer], denied: String, next_step: String) -> Self {
         NetworkError::Forbidden {
-            servers: all_without_secrets(servers),
+            servers: servers.to_vec(),
             denied,
             next_step,
         }
     }
 
-    pub(crate) fn denied(servers: &[String]) -> Self {
+    pub(crate) fn denied(servers: &[NatsServer]) -> Self {
         NetworkError::Denied {
-            servers: all_without_secrets(servers),
+            servers: servers.to_vec(),
         }
     }
 }
 
-fn all_without_secrets(servers: &[String]) -> Vec<String> {
-    servers
-        .iter()
-        .map(|server| without_secrets(server))
-        .collect()
-}
-
-/// Returns an address without user and password.
-fn without_secrets(server: &str) -> String {
-    let (scheme, rest) = server.split_once("://").unwrap_or(("nats", server));
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    format!("{scheme}://{host}")
+/// Formats the addresses, which show no passwords.
+fn list(servers: &[NatsServer]) -> String {
+    let addresses: Vec<_> = servers.iter().map(NatsServer::to_string).collect();
+    addresses.join(", ")
 }

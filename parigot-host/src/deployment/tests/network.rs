@@ -43,10 +43,11 @@ fn a_process_is_a_part_with_its_network() {
     let expected = Network {
         process: "front".into(),
         app: "app".into(),
-        servers: vec!["nats://127.0.0.1:4222".into()],
+        servers: vec!["nats://127.0.0.1:4222".parse().expect("must be valid")],
         login: None,
         tls: None,
         clock_skew: Duration::from_secs(1),
+        wait: None,
     };
     assert_eq!(front.network, Some(expected));
 }
@@ -54,17 +55,16 @@ fn a_process_is_a_part_with_its_network() {
 #[test]
 fn every_key_of_the_network_is_read() {
     let more = "nats = ['tls://a.example', 'nats://me:secret@[::1]:4223']\napp = 'Pizza-2'\n\
-                credentials = 'nats.creds'\nclock_skew = '250ms'";
+                credentials = 'nats.creds'\nclock_skew = '250ms'\nwait = '30s'";
     let whole = parse(&format!("{APART}{more}")).expect("the file must be accepted");
     let network = whole
         .of_process("back")
         .expect("the process must exist")
         .network
         .expect("a part must have a network");
-    assert_eq!(
-        network.servers,
-        ["tls://a.example", "nats://me:secret@[::1]:4223"]
-    );
+    let servers: Vec<_> = network.servers.iter().map(NatsServer::to_string).collect();
+    assert_eq!(servers, ["tls://a.example", "nats://me:…@[::1]:4223"]);
+    assert_eq!(network.wait, Some(Duration::from_secs(30)));
     assert_eq!(
         (&*network.app, network.clock_skew),
         ("Pizza-2", Duration::from_millis(250))
@@ -93,6 +93,10 @@ fn a_login_takes_its_secrets_from_outside() {
         Some(NatsLogin::Token(Secret::File("/run/token".into())))
     );
     assert_eq!(
+        login("nkey = { env = 'SEED' }"),
+        Some(NatsLogin::Nkey(variable("SEED")))
+    );
+    assert_eq!(
         login("user = 'ada'\npassword = { env = 'PASSWORD' }"),
         Some(NatsLogin::User {
             user: "ada".into(),
@@ -118,7 +122,7 @@ fn a_half_login_and_two_logins_are_refused() {
     check(
         "token = { env = 'T' }\ncredentials = 'nats.creds'",
         &["10:2: `[network]` has both `credentials` and `token`; \
-           a process logs in once: keep `credentials`, or `token`, or `user` with `password`"],
+           a process logs in once: keep `credentials`, `token`, `nkey`, or `user` with `password`"],
     );
     check(
         "token = 'secret'",
@@ -296,6 +300,38 @@ fn processes_and_a_network_need_each_other() {
         "[netwrok]",
         &["10:2: unknown key `netwrok` in the file; did you mean `network`?"],
     );
+}
+
+#[test]
+fn no_error_and_no_debug_text_shows_the_password_of_an_address() {
+    let address = "nats = ['nats://ada:s3cret@a', \"nats://t0ken@b\"]";
+    let valid = parse(&format!("{APART}{address}")).expect("the file must be accepted");
+    let mut texts = vec![format!("{valid:?}")];
+    // An invalid address, a mistake beside an address, and a file that is not TOML.
+    for lines in [
+        "nats = 'natz://ada:s3cret@a'".to_owned(),
+        "nats = ['nats://ada:s3cret@a b', 'nats://t0ken@']".to_owned(),
+        "nats = 'ada:s3cret@a'".to_owned(),
+        format!("{address}\nnatz = 1"),
+        format!("{address} ="),
+        "nats = nats://ada:s3cret@a".to_owned(),
+    ] {
+        let error = parse(&format!("{APART}{lines}")).expect_err("the file must be refused");
+        texts.push(format!("{error}\n{error:?}"));
+        let DeploymentError::Refused { errors, .. } = error else {
+            panic!("the errors must have positions")
+        };
+        texts.extend(errors.iter().map(|error| {
+            let file = error.source_code.inner();
+            format!("{error}\n{error:?}\n{file}")
+        }));
+    }
+    for text in texts {
+        assert!(
+            !text.contains("s3cret") && !text.contains("t0ken"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

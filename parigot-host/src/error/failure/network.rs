@@ -131,11 +131,12 @@ impl Failure {
     }
 
     /// Creates the failure of a reply beyond the limits for chunked replies.
-    pub(crate) fn too_many_chunked_replies(bytes: usize) -> Self {
-        Self::answer_lost(format!(
-            "no space for a response of {bytes} bytes: \
-             the caller's process has reached its limit of large responses in transfer"
-        ))
+    pub(crate) fn too_many_chunked_replies() -> Self {
+        Self::answer_lost(
+            "no space for the response: the caller's process has reached its limit of large \
+             responses in transfer"
+                .to_owned(),
+        )
     }
 
     /// Creates the failure of a reply beyond the send buffer.

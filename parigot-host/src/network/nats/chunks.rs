@@ -8,7 +8,8 @@ use parigot_abi::id::{CallId, HostId};
 
 use super::envelope::{Body, Chunk, Lengths};
 
-/// Limit for the bodies in transfer to a process, in bytes; one for requests and one for replies.
+/// Limit for the received bytes of bodies in transfer to a process; one for requests and one for
+/// replies.
 pub(super) const TRANSFER_BYTES_MAX: usize = 64 << 20;
 /// Limit for the number of bodies in transfer to a process.
 pub(super) const TRANSFERS_MAX: usize = 1 << 10;
@@ -31,12 +32,12 @@ pub(super) fn split(body: &Bytes, bytes_max: usize) -> impl Iterator<Item = Chun
 
 /// Bodies with missing chunks, each with the header of its message.
 ///
-/// Memory is allocated as chunks arrive, so an announcement alone costs nothing. The limit counts
-/// the announced bytes, so that an accepted transfer cannot fail later for lack of space.
+/// Memory is allocated as chunks arrive, and the limit counts the bytes that have arrived. If the
+/// limit counted the announced bytes, a few announcements without chunks would block all others.
 pub(super) struct Transfers<T> {
     transfers: HashMap<u128, Transfer<T>>,
-    /// Sum of the announced sizes.
-    announced_bytes: usize,
+    /// Sum of the bytes received so far.
+    received_bytes: usize,
 }
 
 struct Transfer<T> {
@@ -58,7 +59,7 @@ pub(super) struct TransferId {
     pub(super) host: HostId,
 }
 
-/// Error of a transfer beyond the limits.
+/// Error of a transfer beyond the limit for their number.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TransfersFull;
 
@@ -70,6 +71,8 @@ pub(super) enum TransferProgress<T> {
     Whole(T, Body),
     /// The chunk is out of order or exceeds the announced size. The transfer has failed.
     Broken(T),
+    /// The chunk exceeds the limit for all transfers. The transfer has failed.
+    Full(T),
     /// There is no transfer of that host and call.
     Unknown,
 }
@@ -78,7 +81,7 @@ impl<T> Transfers<T> {
     pub(super) fn new() -> Self {
         Transfers {
             transfers: HashMap::new(),
-            announced_bytes: 0,
+            received_bytes: 0,
         }
     }
 
@@ -86,7 +89,7 @@ impl<T> Transfers<T> {
     ///
     /// # Errors
     ///
-    /// If the transfer would exceed the limit of bytes or of transfers.
+    /// If the transfer would exceed the limit for the number of transfers.
     pub(super) fn begin(
         &mut self,
         id: TransferId,
@@ -95,13 +98,11 @@ impl<T> Transfers<T> {
         now_ns: u64,
         header: T,
     ) -> Result<(), TransfersFull> {
-        let announced_bytes = self.announced_bytes + lengths.bytes();
-        if announced_bytes > TRANSFER_BYTES_MAX || self.transfers.len() >= TRANSFERS_MAX {
+        if self.transfers.len() >= TRANSFERS_MAX {
             return Err(TransfersFull);
         }
         // A repeated announcement starts over.
         self.remove(id.call);
-        self.announced_bytes += lengths.bytes();
         let transfer = Transfer {
             id,
             lengths,
@@ -135,6 +136,13 @@ impl<T> Transfers<T> {
                 TransferProgress::Broken(transfer.header)
             });
         }
+        if self.received_bytes + chunk.bytes.len() > TRANSFER_BYTES_MAX {
+            let removed = self.remove(id.call);
+            return removed.map_or(TransferProgress::Unknown, |transfer| {
+                TransferProgress::Full(transfer.header)
+            });
+        }
+        self.received_bytes += chunk.bytes.len();
         transfer.bytes.extend_from_slice(&chunk.bytes);
         transfer.next_number += 1;
         transfer.last_chunk_ns = now_ns;
@@ -166,9 +174,9 @@ impl<T> Transfers<T> {
             })
             .map(|(_, transfer)| transfer)
             .collect();
-        self.announced_bytes -= expired
+        self.received_bytes -= expired
             .iter()
-            .map(|transfer| transfer.lengths.bytes())
+            .map(|transfer| transfer.bytes.len())
             .sum::<usize>();
         expired
             .into_iter()
@@ -183,7 +191,7 @@ impl<T> Transfers<T> {
 
     fn remove(&mut self, call: CallId) -> Option<Transfer<T>> {
         let transfer = self.transfers.remove(&call.key())?;
-        self.announced_bytes -= transfer.lengths.bytes();
+        self.received_bytes -= transfer.bytes.len();
         Some(transfer)
     }
 }
@@ -239,7 +247,7 @@ mod tests {
             TransferProgress::Whole("header", whole)
         );
         assert_eq!(transfers.add(id(1), &last, 0), TransferProgress::Unknown);
-        assert_eq!(transfers.announced_bytes, 0);
+        assert_eq!(transfers.received_bytes, 0);
     }
 
     #[test]
@@ -261,7 +269,7 @@ mod tests {
                 Some(&TransferProgress::Broken(())),
                 "{chunks:?}"
             );
-            assert_eq!(transfers.announced_bytes, 0);
+            assert_eq!(transfers.received_bytes, 0);
             assert_eq!(transfers.headers().count(), 0);
         }
     }
@@ -280,16 +288,30 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_number_of_transfers_are_limited() {
+    fn only_received_bytes_count_towards_the_limit() {
         let mut transfers = Transfers::new();
-        transfers
-            .begin(id(1), lengths(TRANSFER_BYTES_MAX), FAR_NS, 0, ())
-            .unwrap();
-        assert_eq!(
-            transfers.begin(id(2), lengths(1), FAR_NS, 0, ()),
-            Err(TransfersFull)
-        );
+        let most = TRANSFER_BYTES_MAX;
+        for number in 1..=10 {
+            transfers
+                .begin(id(number), lengths(most), FAR_NS, 0, ())
+                .unwrap();
+        }
+        let partial = TransferProgress::Partial;
+        assert_eq!(transfers.add(id(1), &chunk(0, most / 2), 0), partial);
+        assert_eq!(transfers.add(id(2), &chunk(0, most / 2), 0), partial);
+        let full = TransferProgress::Full(());
+        assert_eq!(transfers.add(id(3), &chunk(0, 1), 0), full);
+        assert_eq!(transfers.headers().count(), 9);
+        // The end of a transfer makes room for another.
         transfers.drop_of(id(1).call).unwrap();
+        assert_eq!(transfers.add(id(4), &chunk(0, most / 2), 0), partial);
+        assert_eq!(transfers.expire(FAR_NS).len(), 8);
+        assert_eq!(transfers.received_bytes, 0);
+    }
+
+    #[test]
+    fn the_number_of_transfers_is_limited() {
+        let mut transfers = Transfers::new();
         let most = TRANSFERS_MAX as u128;
         let mut begin = |number| transfers.begin(id(number), lengths(1), FAR_NS, 0, ());
         assert!((1..=most).all(|number| begin(number).is_ok()));
@@ -313,6 +335,6 @@ mod tests {
         );
         assert_eq!(transfers.expire(stall_ns), [id(2).call]);
         assert_eq!(transfers.expire(20 * SECOND_NS + stall_ns), [id(3).call]);
-        assert_eq!(transfers.announced_bytes, 0);
+        assert_eq!(transfers.received_bytes, 0);
     }
 }

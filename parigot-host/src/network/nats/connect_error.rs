@@ -7,12 +7,15 @@ use std::time::Duration;
 use async_nats::rustls::{self, AlertDescription, CertificateError};
 use async_nats::{ConnectError, ConnectErrorKind};
 
-use crate::deployment::{Network, Tls};
+use crate::deployment::{NatsServer, Network, Tls};
 use crate::error::NetworkError;
 
-/// Returns the error of a process whose last attempt to connect ended with `error`.
-pub(super) fn explain(error: &ConnectError, network: &Network) -> NetworkError {
-    let servers = &network.servers;
+/// Returns the error of a process whose attempt to connect with a server ended with `error`.
+pub(super) fn explain(
+    error: &ConnectError,
+    network: &Network,
+    servers: &[NatsServer],
+) -> NetworkError {
     if error.kind() == ConnectErrorKind::AuthorizationViolation {
         return NetworkError::denied(servers);
     }
@@ -30,10 +33,21 @@ pub(super) fn explain(error: &ConnectError, network: &Network) -> NetworkError {
     NetworkError::unreachable(servers, error.to_string(), next_step)
 }
 
+/// Returns the error of a process after a message at which the client panicked.
+pub(super) fn malformed(servers: &[NatsServer]) -> NetworkError {
+    let why = "the server sent a malformed message".to_owned();
+    let next_step = "check that the address in `nats` of `[network]` is that of a NATS server";
+    NetworkError::unreachable(servers, why, Some(next_step.to_owned()))
+}
+
 /// Returns the error of a process without a response of a server within `limit`.
-pub(super) fn no_response(network: &Network, limit: Duration) -> NetworkError {
+pub(super) fn no_response(
+    network: &Network,
+    servers: &[NatsServer],
+    limit: Duration,
+) -> NetworkError {
     let why = format!("no response within {} s", limit.as_secs());
-    NetworkError::unreachable(&network.servers, why, after_silence(network))
+    NetworkError::unreachable(servers, why, after_silence(network))
 }
 
 /// Returns the next step if the server is silent. A server that begins with the handshake waits for

@@ -37,6 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use tokio::time::MissedTickBehavior;
 
+use super::connect::Reconnector;
 use super::context::NatsContext;
 use super::envelope::{DecodeError, Envelope, PeerId, PeerMessage, Stage};
 use super::event::{Command, Event, Subscription};
@@ -66,6 +67,7 @@ pub(super) struct ConnectionTask {
     /// Sender for the tasks that forward messages.
     pub(super) event_sender: mpsc::UnboundedSender<Event>,
     pub(super) is_up: watch::Receiver<bool>,
+    pub(super) reconnector: Reconnector,
     pub(super) outbox: JoinHandle<()>,
     pub(super) unexpected: UnexpectedMessages,
     pub(super) last_heartbeat: Instant,
@@ -179,7 +181,7 @@ impl ConnectionTask {
         close: impl Future<Output = ()> + Send + 'static,
     ) {
         let forward = forward::forward(
-            self.context.client.clone(),
+            self.reconnector.clients.subscribe(),
             subscription,
             self.event_sender.clone(),
             self.is_up.clone(),
@@ -193,6 +195,14 @@ impl ConnectionTask {
     pub(super) fn handle(&mut self, event: Event) {
         match event {
             Event::Connection { is_up } => self.set_connection(is_up),
+            Event::ClientEnded => {
+                self.context.log.warn(
+                    "the connection to NATS ended at a malformed message of the server: connecting \
+                     again",
+                );
+                tokio::spawn(self.reconnector.clone().run());
+            }
+            Event::Reopened(client) => self.context.client = client,
             // Only now is it certain that this process receives the announcements.
             Event::Subscribed(Subscription::Announcements(service)) => {
                 Imports::discover(&self.context, &service)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use async_nats::Message;
+use async_nats::{Client, Message};
 use parigot_abi::id::CallId;
 
 use super::send_budget::Permit;
@@ -29,6 +29,10 @@ pub(super) enum Event {
     Connection {
         is_up: bool,
     },
+    /// The client has ended: it panics at some malformed messages of a server.
+    ClientEnded,
+    /// A new client replaces one that has ended.
+    Reopened(Client),
     /// The server will deliver the messages of a subscription from now on.
     Subscribed(Subscription),
     Message(Subscription, Message),

@@ -30,58 +30,69 @@ pub(super) struct SubscriptionSpec {
 }
 
 /// Forwards the messages of a subject until `close`, then the messages in transit, then the end.
+/// The subscription moves to the next client after the end of a client.
 pub(super) async fn forward(
-    client: Client,
-    SubscriptionSpec {
-        subject,
-        group,
-        subscription,
-    }: SubscriptionSpec,
+    mut clients: watch::Receiver<Client>,
+    spec: SubscriptionSpec,
     events: mpsc::UnboundedSender<Event>,
     mut is_up: watch::Receiver<bool>,
     close: impl Future<Output = ()>,
 ) {
     let mut close = pin!(close);
-    let subscribe = async {
-        match group {
-            Some(group) => client.queue_subscribe(subject, group).await,
-            None => client.subscribe(subject).await,
-        }
-    };
-    let subscribed = tokio::select! {
-        subscribed = subscribe => subscribed,
-        // Without a connection, subscribing waits for one, so `close` must end the wait.
-        () = &mut close => {
-            _ = events.send(Event::Unsubscribed(subscription));
+    let kind = &spec.subscription;
+    let pass = |message| _ = events.send(Event::Message(kind.clone(), message));
+    'clients: loop {
+        let subscribed = tokio::select! {
+            subscribed = subscribe(&mut clients, &spec) => subscribed,
+            // Without a connection, subscribing waits for one, so `close` must end the wait.
+            () = &mut close => break,
+        };
+        // There is no next client only when this process ends.
+        let Some(mut subscriber) = subscribed else {
             return;
-        }
-    };
-    // Subscribing and sending fail only when this process ends.
-    let Ok(mut subscriber) = subscribed else {
-        return;
-    };
-    _ = events.send(Event::Subscribed(subscription.clone()));
-    let pass = |message| _ = events.send(Event::Message(subscription.clone(), message));
-    loop {
-        tokio::select! {
-            // Messages come first: a busy subscription is emptied before its end.
-            biased;
-            message = subscriber.next() => match message {
-                Some(message) => pass(message),
-                None => break,
-            },
-            () = &mut close => {
-                let drain = drain(&mut subscriber, pass);
-                tokio::select! {
-                    () = drain => {}
-                    // Without a connection no message is in transit.
-                    _ = is_up.wait_for(|is_up| !is_up) => {}
+        };
+        // Sending fails only when this process ends.
+        _ = events.send(Event::Subscribed(kind.clone()));
+        loop {
+            tokio::select! {
+                // Messages come first: a busy subscription is emptied before its end.
+                biased;
+                message = subscriber.next() => match message {
+                    Some(message) => pass(message),
+                    None => break,
+                },
+                () = &mut close => {
+                    let drain = drain(&mut subscriber, pass);
+                    tokio::select! {
+                        () = drain => {}
+                        // Without a connection no message is in transit.
+                        _ = is_up.wait_for(|is_up| !is_up) => {}
+                    }
+                    break 'clients;
                 }
-                break;
             }
         }
     }
-    _ = events.send(Event::Unsubscribed(subscription));
+    _ = events.send(Event::Unsubscribed(kind.clone()));
+}
+
+/// Subscribes with the current client, or with the next one if the current client has ended.
+async fn subscribe(
+    clients: &mut watch::Receiver<Client>,
+    spec: &SubscriptionSpec,
+) -> Option<Subscriber> {
+    loop {
+        let client = clients.borrow_and_update().clone();
+        let subject = spec.subject.clone();
+        let subscribed = match spec.group.clone() {
+            Some(group) => client.queue_subscribe(subject, group).await,
+            None => client.subscribe(subject).await,
+        };
+        match subscribed {
+            Ok(subscriber) => return Some(subscriber),
+            Err(_) => clients.changed().await.ok()?,
+        }
+    }
 }
 
 /// Ends the subscription at the server, then passes on the messages that were in transit.

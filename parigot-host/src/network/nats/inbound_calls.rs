@@ -20,6 +20,8 @@ pub(super) struct InboundCall {
     pub(super) from: HostId,
     /// Size of the body.
     pub(super) bytes: usize,
+    /// The body has arrived. Until then, only the transfer of its chunks counts its bytes.
+    pub(super) is_whole: bool,
     pub(super) accepted_ns: u64,
     pub(super) deadline_ns: u64,
 }
@@ -37,8 +39,14 @@ pub(super) enum InboundLimit {
 #[derive(Default)]
 pub(super) struct InboundCalls {
     pending: HashMap<u128, (CallId, InboundCall)>,
-    /// Sum of the sizes of the bodies.
+    /// Sum of the sizes of the bodies that have arrived.
     bytes: usize,
+}
+
+impl InboundCall {
+    fn held_bytes(&self) -> usize {
+        if self.is_whole { self.bytes } else { 0 }
+    }
 }
 
 impl InboundCalls {
@@ -51,18 +59,31 @@ impl InboundCalls {
         if self.pending.len() >= CALLS_MAX {
             return Err(InboundLimit::Calls);
         }
-        if self.bytes + inbound.bytes > INBOUND_BYTES_MAX {
+        if self.bytes + inbound.held_bytes() > INBOUND_BYTES_MAX {
             return Err(InboundLimit::Bytes);
         }
-        self.bytes += inbound.bytes;
+        self.bytes += inbound.held_bytes();
         self.pending.insert(call.key(), (call, inbound));
         Ok(())
+    }
+
+    /// Counts the body of a call whose last chunk has arrived. Returns `false` beyond the limit.
+    pub(super) fn complete(&mut self, call: CallId) -> bool {
+        let Some((_, inbound)) = self.pending.get_mut(&call.key()) else {
+            return true; // the call has ended
+        };
+        let is_within = self.bytes + inbound.bytes <= INBOUND_BYTES_MAX;
+        if is_within && !inbound.is_whole {
+            inbound.is_whole = true;
+            self.bytes += inbound.bytes;
+        }
+        is_within
     }
 
     /// Removes and returns a call that has ended.
     pub(super) fn end(&mut self, call: CallId) -> Option<InboundCall> {
         let (_, inbound) = self.pending.remove(&call.key())?;
-        self.bytes -= inbound.bytes;
+        self.bytes -= inbound.held_bytes();
         Some(inbound)
     }
 
@@ -90,7 +111,7 @@ impl InboundCalls {
             .pending
             .extract_if(|_, (_, inbound)| inbound.deadline_ns <= now_ns);
         self.bytes -= expired
-            .map(|(_, (_, inbound))| inbound.bytes)
+            .map(|(_, (_, inbound))| inbound.held_bytes())
             .sum::<usize>();
     }
 }
@@ -176,6 +197,7 @@ mod tests {
         let inbound = |deadline_ns| InboundCall {
             from: HostId::from_random(1),
             bytes: INBOUND_BYTES_MAX / 2,
+            is_whole: true,
             accepted_ns: 0,
             deadline_ns,
         };
@@ -192,5 +214,26 @@ mod tests {
         assert_eq!(inbound_calls.end_all().len(), 1);
         assert_eq!(inbound_calls.bytes, 0);
         assert!(inbound_calls.is_empty());
+    }
+
+    #[test]
+    fn a_chunked_call_holds_bytes_once_it_has_arrived() {
+        let mut inbound_calls = InboundCalls::default();
+        for number in 1..=5 {
+            let chunked = InboundCall {
+                from: HostId::from_random(1),
+                bytes: INBOUND_BYTES_MAX / 2,
+                is_whole: false,
+                accepted_ns: 0,
+                deadline_ns: 10,
+            };
+            assert_eq!(inbound_calls.accept(call(number), chunked), Ok(()));
+        }
+        assert!(inbound_calls.complete(call(1)) && inbound_calls.complete(call(2)));
+        assert!(!inbound_calls.complete(call(3)));
+        assert!(inbound_calls.end(call(1)).is_some());
+        assert!(inbound_calls.complete(call(4)));
+        inbound_calls.expire(10);
+        assert_eq!(inbound_calls.bytes, 0);
     }
 }

@@ -34,9 +34,9 @@
 //!   has its send time and the time until its deadline, so a late request does not run. The
 //!   exporter remembers the call id for as long as a duplicate could arrive, so no call runs twice.
 //! - **Chunks.** A body too large for one NATS message follows its envelope in chunks. The callee
-//!   sends `Continue` once it has reserved space for a request; then the caller sends all chunks.
-//!   The chunks of a reply follow at once. The receiver allocates memory as chunks arrive. It drops
-//!   a body at the deadline or after 30 seconds without a chunk.
+//!   sends `Continue` once it has accepted a request; then the caller sends all chunks. The chunks
+//!   of a reply follow at once. The receiver allocates and counts memory as chunks arrive. It drops
+//!   a body beyond the limit, at the deadline, or after 30 seconds without a chunk.
 //! - **Limits.** There is no flow control besides `Continue`. All limits are fixed: bytes to send,
 //!   bodies in transfer, pending calls and their bytes for each service, known peers, schemas.
 //!   A call beyond a limit fails with an error that names the limit.
@@ -60,15 +60,17 @@
 //!
 //! # Modules
 //!
-//! [`connection`] connects, and [`connect_error`] explains failed attempts. [`server_errors`] and
-//! [`denial`] handle missing permissions. [`connection_task`] runs on the transport's own thread
-//! and owns all state. [`forward`] receives messages, and [`outbox`] sends them within the
-//! [`send_budget`]. [`event`] has the input of the task. [`imports`] holds the services of other
-//! processes, with a [`peer_registry`] each. [`exports`] holds the services of this process, with
-//! their [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS
-//! tools. [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
+//! [`connect`] makes connections with the [`login`] of each server, and [`connect_error`] explains
+//! failed attempts. [`connection`] starts the transport's own thread. [`server_errors`] and
+//! [`denial`] handle missing permissions. [`connection_task`] runs on that thread and owns all
+//! state. [`forward`] receives messages, and [`outbox`] sends them within the [`send_budget`].
+//! [`event`] has the input of the task. [`imports`] holds the services of other processes, with a
+//! [`peer_registry`] each. [`exports`] holds the services of this process, with their
+//! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
+//! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
 
 mod chunks;
+mod connect;
 mod connect_error;
 mod connection;
 mod connection_task;
@@ -137,8 +139,9 @@ impl Nats {
     ///
     /// # Errors
     ///
-    /// If no server accepts the connection within 5 seconds, if the server accepts small messages
-    /// only, or if the user lacks a permission that each process needs.
+    /// If no server accepts the connection within 5 seconds or the deployment's `wait`, if the
+    /// server accepts small messages only, or if the user lacks a permission that each process
+    /// needs.
     pub(crate) fn connect(identity: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
         let availability = Arc::new(Availability::new());
         let send_budget = SendBudget::default();

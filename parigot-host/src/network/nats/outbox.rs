@@ -29,16 +29,36 @@ pub(super) struct OutgoingMessage {
 /// A kept request would run long after its send time; its caller can decide better about a retry.
 /// A kept reply still ends a call.
 pub(super) struct Outbox {
-    pub(super) client: Client,
-    pub(super) outgoing_messages: mpsc::UnboundedReceiver<OutgoingMessage>,
+    client: Client,
+    /// The current client, which changes only while there is no connection.
+    clients: watch::Receiver<Client>,
+    outgoing_messages: mpsc::UnboundedReceiver<OutgoingMessage>,
     /// State of the connection.
-    pub(super) is_up: watch::Receiver<bool>,
-    pub(super) events: mpsc::UnboundedSender<Event>,
+    is_up: watch::Receiver<bool>,
+    events: mpsc::UnboundedSender<Event>,
     /// Messages for the next connection.
-    pub(super) kept: VecDeque<OutgoingMessage>,
+    kept: VecDeque<OutgoingMessage>,
 }
 
 impl Outbox {
+    /// Creates an outbox that sends with the current one of `clients`.
+    pub(super) fn new(
+        clients: watch::Receiver<Client>,
+        outgoing_messages: mpsc::UnboundedReceiver<OutgoingMessage>,
+        is_up: watch::Receiver<bool>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        let client = clients.borrow().clone();
+        Outbox {
+            client,
+            clients,
+            outgoing_messages,
+            is_up,
+            events,
+            kept: VecDeque::new(),
+        }
+    }
+
     /// Sends until all senders of messages are dropped.
     pub(super) async fn run(mut self) {
         while let Some(outgoing) = self.next().await {
@@ -55,7 +75,10 @@ impl Outbox {
             tokio::select! {
                 // The state is checked first, so that `is_up` is current when a message arrives.
                 biased;
-                changed = self.is_up.changed() => changed.ok()?,
+                changed = self.is_up.changed() => {
+                    changed.ok()?;
+                    self.client = self.clients.borrow().clone();
+                }
                 outgoing = self.outgoing_messages.recv() => match outgoing? {
                     outgoing if is_up => return Some(outgoing),
                     outgoing => self.keep(outgoing),

@@ -41,6 +41,7 @@ impl Exports {
         let inbound = InboundCall {
             from: peer.host,
             bytes: content.lengths().bytes(),
+            is_whole: matches!(content, Content::Whole(_)),
             accepted_ns: times.accepted_ns,
             deadline_ns: times.deadline_ns,
         };
@@ -93,13 +94,37 @@ impl Exports {
         };
         match self.requests.add(id, chunk, context.now_ns()) {
             TransferProgress::Partial => {}
-            TransferProgress::Whole(header, body) => self.deliver(context, id, header, body),
+            TransferProgress::Whole(header, body) => self.complete(context, id, header, body),
+            TransferProgress::Full(_) => {
+                let failure = Failure::too_many_chunked_requests(&context.me.process);
+                self.refuse(context, call, &failure);
+            }
             TransferProgress::Broken(_) => {
                 self.refuse(context, call, &Failure::request_chunks_invalid());
             }
             TransferProgress::Unknown => return Err(Unexpected),
         }
         Ok(())
+    }
+
+    /// Passes a request to the gateway after its last chunk, within the limit of its service.
+    fn complete(
+        &mut self,
+        context: &NatsContext,
+        id: TransferId,
+        header: RequestHeader,
+        body: Body,
+    ) {
+        let mut export = self.services.get_mut(&header.service);
+        let is_within = export
+            .as_mut()
+            .is_none_or(|export| export.calls.complete(id.call));
+        if is_within {
+            self.deliver(context, id, header, body);
+        } else {
+            let failure = Failure::too_much_inbound(&header.service, INBOUND_BYTES_MAX);
+            self.refuse(context, id.call, &failure);
+        }
     }
 
     /// Passes a complete request to the gateway.

@@ -194,7 +194,7 @@ impl Imports {
             .replies
             .begin(id, lengths, deadline_ns, context.now_ns(), header);
         if begun.is_err() {
-            self.fail(call, Failure::too_many_chunked_replies(bytes));
+            self.fail(call, Failure::too_many_chunked_replies());
         }
         Ok(())
     }
@@ -213,6 +213,7 @@ impl Imports {
         match self.replies.add(id, chunk, context.now_ns()) {
             TransferProgress::Partial => {}
             TransferProgress::Whole(header, body) => self.finish(call, &header, body),
+            TransferProgress::Full(_) => self.fail(call, Failure::too_many_chunked_replies()),
             TransferProgress::Broken(_) => self.fail(call, Failure::reply_chunks_invalid()),
             TransferProgress::Unknown => return Err(Unexpected),
         }

@@ -102,16 +102,17 @@ fn an_incomplete_request_is_freed_at_its_deadline() {
         mut caller,
         mut answers,
     } = FrozenCallee::on(&server);
-    // Four requests reserve all memory for incomplete messages.
-    for number in 1..=4 {
+    // The chunks of five requests take all memory for incomplete messages.
+    let piece = bytes(MIB / 2);
+    for number in 1..=5 {
         caller.announce_request(number, 16 * MIB, 2 * SECOND);
         assert!(matches!(
             caller.next(&mut answers, number),
             PeerMessage::Continue(_)
         ));
-        caller.piece(kitchen.host, number, 0, bytes(MIB / 2));
+        let pieces = if number < 5 { 31 } else { 5 };
+        (0..pieces).for_each(|at| caller.piece(kitchen.host, number, at, piece.clone()));
     }
-    caller.announce_request(5, 16 * MIB, 2 * SECOND);
     let told = caller.told(&mut answers, 5);
     assert_eq!(
         (told.code, told.cause),
@@ -129,6 +130,28 @@ fn an_incomplete_request_is_freed_at_its_deadline() {
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
     assert_eq!(gateway.call().0.payload.len(), MIB);
+}
+
+#[test]
+fn announced_requests_without_chunks_take_no_room() {
+    let server = Server::start();
+    let FrozenCallee {
+        kitchen,
+        mut gateway,
+        caller,
+        mut answers,
+        ..
+    } = FrozenCallee::on(&server);
+    for number in 1..=6 {
+        caller.announce_request(number, 16 * MIB, WAIT_MAX);
+        assert!(matches!(
+            caller.next(&mut answers, number),
+            PeerMessage::Continue(_)
+        ));
+    }
+    let piece = bytes(MIB / 2);
+    (0..32).for_each(|at| caller.piece(kitchen.host, 6, at, piece.clone()));
+    assert_eq!(gateway.call().0.payload.len(), 16 * MIB);
 }
 
 #[test]

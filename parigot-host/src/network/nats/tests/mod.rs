@@ -3,6 +3,7 @@
 mod bounds;
 mod calls;
 mod fake_peer;
+mod fake_server;
 mod hostile;
 mod large;
 mod log;
@@ -25,6 +26,7 @@ use parigot_abi::id::{CallId, HostId};
 use parigot_abi::{Cause, Code, Detail};
 
 use self::fake_peer::FakePeer;
+use self::fake_server::{RejectingServer, Relay};
 use self::log::Lines;
 use self::server::{RawClient, Server, WAIT_MAX};
 use super::Nats;
@@ -156,10 +158,11 @@ fn identity(server: &Server, process: &str) -> ProcessIdentity {
     let network = Network {
         process: process.to_owned(),
         app: APP.to_owned(),
-        servers: vec![server.url()],
+        servers: vec![server.nats()],
         login: None,
         tls: None,
         clock_skew: SECOND,
+        wait: None,
     };
     ProcessIdentity {
         host: host_of(process),

@@ -6,8 +6,8 @@ use super::*;
 fn a_process_without_a_server_does_not_start() {
     let mut server = Server::start();
     let mut identity = identity(&server, "front");
-    let at = server.url();
-    identity.network.servers = vec![at.replace("//", "//user:secret@")];
+    identity.network.servers = vec![server.with_login("user:secret@")];
+    let at = server.url().replace("//", "//user:…@");
     server.kill();
     let error = Nats::connect(identity).map(|_| ()).unwrap_err();
     let text = error.to_string();
@@ -27,6 +27,68 @@ fn a_process_without_a_server_does_not_start() {
 }
 
 #[test]
+fn a_start_waits_for_a_server_if_the_deployment_says_so() {
+    let mut server = Server::start();
+    let mut identity = identity(&server, "front");
+    identity.network.wait = Some(WAIT_MAX);
+    server.kill();
+    let lines = Lines::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| lines.of(|| Process::of(identity)).transport.close());
+        lines.wait_for("INFO waiting up to 120s for a NATS server: cannot connect to NATS server ");
+        server.restart();
+    });
+    let all = lines.all();
+    assert_eq!(
+        all.iter().filter(|line| line.contains("waiting")).count(),
+        1,
+        "{all:?}"
+    );
+}
+
+#[test]
+fn a_start_that_has_waited_long_enough_fails() {
+    let mut server = Server::start();
+    server.kill();
+    let error = refusal(&server, |network| {
+        network.wait = Some(Duration::from_millis(1));
+    });
+    assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[test]
+fn a_message_that_ends_the_client_leads_to_a_new_client() {
+    let server = Server::start();
+    let relay = Relay::to(&server);
+    let lines = Lines::new();
+    let through_relay = |name: &str| {
+        let mut identity = identity(&server, name);
+        identity.network.servers = vec![relay.nats()];
+        lines.of(|| Process::of(identity))
+    };
+    let (front, mut events, kitchen, mut gateway) =
+        connect(through_relay("front"), through_relay("kitchen"));
+    // The client panics at an error without a text.
+    relay.inject(b"-ERR\r\n");
+    lines.wait_for(
+        "WARN the connection to NATS ended at a malformed message of the server: connecting again",
+    );
+    lines.wait_for("INFO the connection to NATS is up again, after ");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while let GatewayEvent::Call { request, from } = gateway.next() {
+                kitchen.reply(from, request.payload);
+            }
+        });
+        let reply = (1..)
+            .find_map(|number| call_again(&front, &mut events, number))
+            .expect("a call must be answered");
+        assert_eq!(&*reply.payload, b"again");
+        kitchen.transport.withdraw(SERVICE);
+    });
+}
+
+#[test]
 fn one_reachable_server_of_several_is_enough() {
     let server = Server::start();
     // These servers accept connections, but send nothing.
@@ -34,7 +96,8 @@ fn one_reachable_server_of_several_is_enough() {
     let mut identity = identity(&server, "front");
     let addresses = mute
         .iter()
-        .map(|listener| format!("nats://{}", listener.local_addr().unwrap()));
+        .map(|listener| format!("nats://{}", listener.local_addr().unwrap()))
+        .map(|address| address.parse().expect("the address must be valid"));
     identity.network.servers.extend(addresses);
     Nats::connect(identity).unwrap();
 }
@@ -50,7 +113,7 @@ fn a_start_fails_if_the_server_rejects_the_login() {
         error.to_string().ends_with(" rejected the credentials"),
         "{error}"
     );
-    identity.network.servers = vec![server.url().replace("//", "//ada:secret@")];
+    identity.network.servers = vec![server.with_login("ada:secret@")];
     Nats::connect(identity).unwrap();
 }
 

@@ -61,8 +61,7 @@ fn server(front: &Permissions, kitchen: &Permissions) -> Server {
 /// Returns the settings of a process that logs in with its own name.
 fn identity_of(server: &Server, process: &str) -> ProcessIdentity {
     let mut identity = identity(server, process);
-    let login = format!("//{process}:p@");
-    identity.network.servers = vec![server.url().replace("//", &login)];
+    identity.network.servers = vec![server.with_login(&format!("{process}:p@"))];
     identity
 }
 
@@ -118,7 +117,7 @@ fn a_missing_permission_of_each_process_fails_the_start() {
         let error = Nats::connect(identity_of(&server, "front"))
             .map(|_| ())
             .expect_err("the start must fail");
-        let at = server.url();
+        let at = server.with_login("front:p@");
         let text = format!("NATS server {at} denies a permission: {denied}");
         assert_eq!(error.to_string(), text);
         let help = format!("add \"{pattern}\" to `subscribe` in the permissions of this user");

@@ -11,6 +11,8 @@ use futures_util::StreamExt;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::deployment::NatsServer;
+
 /// Limit that ends a test that would wait forever. No test passes or fails by its speed.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(120);
 
@@ -54,10 +56,27 @@ impl Server {
         format!("nats://{}", self.address)
     }
 
+    /// Returns the server as a deployment names it.
+    pub(super) fn nats(&self) -> NatsServer {
+        self.with_login("")
+    }
+
+    /// Returns the server with a login in its address, which ends with `@`.
+    pub(super) fn with_login(&self, login: &str) -> NatsServer {
+        let address = format!("nats://{login}{}", self.address);
+        address.parse().expect("the address must be valid")
+    }
+
     /// Kills the server.
     pub(super) fn kill(&mut self) {
         self.child.kill().expect("the server must run");
         self.child.wait().expect("the killed server must end");
+    }
+
+    /// Starts the server again on the same port, with other flags.
+    pub(super) fn restart_with(&mut self, flags: &[&str]) {
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.restart();
     }
 
     /// Starts the server again on the same port.
