@@ -200,7 +200,7 @@ fn the_limit_of_the_address_space_is_named() {
     assert_eq!(ended.status, Some(3), "{}", ended.stderr);
     for part in [
         "Cannot allocate memory",
-        "raise the limit of the address space (`ulimit -v`)",
+        "raise the limit of the address space",
     ] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
