@@ -123,7 +123,11 @@ impl Guest {
     }
 
     pub(crate) fn manifest(&self) -> Manifest {
-        let budget_ns = if self.deed.starts_with("claim") { 400_000_000 } else { 0 };
+        let budget_ns = if self.deed.starts_with("claim") {
+            400_000_000
+        } else {
+            0
+        };
         let method = |name: &str| Method {
             name: name.into(),
             budget_ns,
