@@ -127,6 +127,8 @@ impl ConnectionTask {
             Command::Cancel(service, call) => imports.cancel(context, &service, call),
             Command::Export(spec, queue) => self.export(spec, queue),
             Command::Reply(to, reply, _permit) => exports.reply(context, &to, reply),
+            Command::Pause(service, true) => exports.pause(context, &service),
+            Command::Pause(service, false) => self.resume(&service),
             Command::Withdraw(service) => exports.withdraw(context, &service),
             Command::Close(_) => {} // handled by the loop
         }
@@ -143,7 +145,7 @@ impl ConnectionTask {
 
     fn export(&mut self, spec: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>) {
         let service: Arc<str> = Arc::from(&*spec.service);
-        let calls = self.context.subjects.call(&spec.service, spec.schema);
+        let subject = self.context.subjects.call(&spec.service, spec.schema);
         let (close, closed) = oneshot::channel();
         self.exports.begin(&self.context, spec, queue, close);
         for subject in micro::subjects(&service, &self.context) {
@@ -153,8 +155,21 @@ impl ConnectionTask {
             self.context.subjects.query(&service),
             Subscription::Discovery(Arc::clone(&service)),
         );
+        self.accept_calls(service, subject, closed);
+    }
+
+    /// Accepts calls again after a pause.
+    fn resume(&mut self, service: &str) {
+        let (close, closed) = oneshot::channel();
+        if let Some(subject) = self.exports.resume(&self.context, service, close) {
+            self.accept_calls(Arc::from(service), subject, closed);
+        }
+    }
+
+    /// Joins the group of the exporters of a service until `closed`.
+    fn accept_calls(&self, service: Arc<str>, subject: String, closed: oneshot::Receiver<()>) {
         let subscription = SubscriptionSpec {
-            subject: calls,
+            subject,
             group: Some(service.to_string()),
             subscription: Subscription::Call(service),
         };

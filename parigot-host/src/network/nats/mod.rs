@@ -40,6 +40,8 @@
 //! - **Limits.** There is no flow control besides `Continue`. All limits are fixed: bytes to send,
 //!   bodies in transfer, pending calls and their bytes for each service, known peers, schemas.
 //!   A call beyond a limit fails with an error that names the limit.
+//! - **Pause.** While a service restarts, its exporter announces `Leaving` with `is_away` and ends
+//!   its subscription, so that calls go to other exporters. Then it subscribes again.
 //! - **Withdrawal.** An exporter announces `Leaving`, ends its subscription, answers the accepted
 //!   calls, and announces `Gone`.
 //!
@@ -215,6 +217,10 @@ impl Transport for Nats {
             }
         };
         self.command(command);
+    }
+
+    fn pause(&self, service: &str, is_paused: bool) {
+        self.command(Command::Pause(service.to_owned(), is_paused));
     }
 
     fn withdraw(&self, service: &str) {

@@ -52,6 +52,7 @@ impl Announcement {
             methods,
             stage: stage.into(),
             deadline_ns: 0,
+            is_away: false,
         }
     }
 }

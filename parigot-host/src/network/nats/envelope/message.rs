@@ -100,6 +100,9 @@ pub(crate) struct Announcement {
     /// Default deadline of a call in ns, used if neither caller nor method sets one.
     #[prost(uint64, tag = "5")]
     pub(crate) deadline_ns: u64,
+    /// With [`Stage::Leaving`]: the service restarts, and the process will accept calls again.
+    #[prost(bool, tag = "6")]
+    pub(crate) is_away: bool,
 }
 
 /// Stage of a service in one process.

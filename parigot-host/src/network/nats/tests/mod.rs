@@ -9,6 +9,7 @@ mod large;
 mod log;
 mod login;
 mod outages;
+mod pauses;
 mod peers;
 mod permissions;
 mod server;
