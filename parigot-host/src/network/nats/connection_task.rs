@@ -45,6 +45,7 @@ use super::exports::Exports;
 use super::forward::{self, SubscriptionSpec};
 use super::imports::Imports;
 use super::micro::{self, MicroRequest};
+use super::peer_checks::PeerChecks;
 use super::peer_registry::{HEARTBEAT, SILENCE_MAX};
 use super::subjects::call_of;
 use super::unexpected::{Unexpected, UnexpectedMessages};
@@ -70,6 +71,7 @@ pub(super) struct ConnectionTask {
     pub(super) reconnector: Reconnector,
     pub(super) outbox: JoinHandle<()>,
     pub(super) unexpected: UnexpectedMessages,
+    pub(super) peer_checks: PeerChecks,
     pub(super) last_heartbeat: Instant,
     /// Last logged error; NATS repeats errors with each attempt to connect.
     pub(super) last_error: String,
@@ -289,6 +291,7 @@ impl ConnectionTask {
         self.last_heartbeat = Instant::now();
         imports.expire_calls(context);
         exports.expire(context);
+        context.log.heartbeat();
         if let Some(dropped) = unexpected.heartbeat() {
             context.log.warn(&dropped);
         }
@@ -346,9 +349,11 @@ impl ConnectionTask {
             context,
             imports,
             exports,
+            peer_checks,
             ..
         } = self;
         let subject = &*message.subject;
+        peer_checks.check(context, &peer, &content);
         match (subscription, content) {
             (Subscription::Inbox, PeerMessage::Announcement(announcement)) => {
                 imports.announced(context, peer, announcement)?

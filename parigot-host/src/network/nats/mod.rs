@@ -70,6 +70,7 @@
 //! [`peer_registry`] each. [`exports`] holds the services of this process, with their
 //! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
 //! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
+//! [`peer_checks`] warns of processes that do not fit, and [`log`] limits such lines.
 
 mod chunks;
 mod connect;
@@ -85,9 +86,11 @@ mod forward;
 pub(super) mod identity;
 mod imports;
 mod inbound_calls;
+mod log;
 mod login;
 mod micro;
 mod outbox;
+mod peer_checks;
 mod peer_registry;
 mod send_budget;
 mod server_errors;

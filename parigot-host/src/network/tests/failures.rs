@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parigot_abi::{Cause, Code as StatusCode};
 
-use super::processes::{HOUR, Process, SECOND, echo, front, pair, start};
+use super::processes::{HOUR, SECOND, echo, front, pair, start};
 use super::service_guest::{CRASH, ECHO, METHODS, NEVER_ENDS, service, service_factory};
 use super::switchboard::Switchboard;
 use super::watched::Watched;

@@ -53,6 +53,8 @@ impl Announcement {
             stage: stage.into(),
             deadline_ns: 0,
             is_away: false,
+            deployment: 0,
+            sent_ns: 0,
         }
     }
 }

@@ -275,6 +275,8 @@ impl Export {
         } = &self.spec;
         let mut announcement = Announcement::new(service.clone(), *schema, methods.clone(), stage);
         announcement.deadline_ns = *deadline_ns;
+        announcement.deployment = context.deployment;
+        announcement.sent_ns = context.clock.wall_ns();
         announcement.is_away = matches!(self.state, ExportState::Paused);
         context.send(
             context.subjects.ready(service),
