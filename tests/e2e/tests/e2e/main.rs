@@ -42,4 +42,5 @@ mod startup;
 mod stdio;
 mod test_host;
 mod time;
+mod unread_log;
 mod workers;

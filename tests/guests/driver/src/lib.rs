@@ -16,7 +16,8 @@
 //! | `?` | log a failure in full, with its fate |
 //!
 //! Other arguments: `again` repeats `echo:1` until a call is answered, and `refused` repeats
-//! `echo:1@500` until a call is refused. `pause:20` logs a line and makes no call for 20 ms.
+//! `echo:1@500` until a call is refused. `answered:9` makes 9 calls `echo:1`, and fails if one is not
+//! answered. `pause:20` logs a line and makes no call for 20 ms.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -53,6 +54,16 @@ async fn main(cx: Context) -> Result<Exit, Error> {
                 }
             };
             parigot_guest::info!(cx, "refused: {}", describe(refusal));
+            continue;
+        }
+        if let Some(calls) = argument.strip_prefix("answered:") {
+            for _ in 0..calls.parse().expect("the word has a number of calls") {
+                let outcome = make(&echo, "echo:1")
+                    .expect("the word does not end with `!`")
+                    .await;
+                outcome.expect("each call must be answered");
+            }
+            parigot_guest::info!(cx, "{argument}");
             continue;
         }
         if let Some(ms) = argument.strip_prefix("pause:") {
