@@ -83,3 +83,27 @@ fn terminal_is_dumb() -> bool {
 pub(crate) fn can_be_redrawn() -> bool {
     io::stderr().is_terminal() && !terminal_is_dumb() && std::env::var_os("CI").is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_reported_with_its_thread_and_place() {
+        let (sender, texts) = channel();
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| _ = sender.send(text_of(panic))));
+        let thread = thread::Builder::new().name("oven".into());
+        let ended = thread
+            .spawn(|| panic!("cold"))
+            .map(thread::JoinHandle::join);
+        panic::set_hook(before);
+        assert!(matches!(ended, Ok(Err(_))), "the thread must panic");
+        let text = texts.recv().expect("the hook must be called");
+        let begin = format!("thread 'oven' panicked at {}:", file!());
+        assert!(text.starts_with(&begin), "{text}");
+        assert!(text.contains(":\ncold\n"), "{text}");
+    }
+}

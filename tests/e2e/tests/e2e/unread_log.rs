@@ -1,5 +1,5 @@
-//! A log that is not read, because its reader has stopped: the guests run on, signals are obeyed, and
-//! the lines that were lost are counted.
+//! A log that is not read, because its reader has stopped: the guests run on, signals are obeyed,
+//! and the lines that were lost are counted.
 
 use std::io::{BufRead, BufReader};
 use std::process::Command;
