@@ -4,7 +4,9 @@
 //! Each warning is written once for each process. Nothing else depends on these checks: the values
 //! come from the sender.
 
-use hashbrown::HashSet;
+use std::time::Duration;
+
+use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 use tracing::Level;
 
@@ -13,12 +15,19 @@ use super::envelope::{PeerId, PeerMessage};
 
 /// Limit for the remembered warnings.
 const WARNINGS_MAX: usize = 1 << 10;
+/// Time that a message may take from clock to clock.
+const TRANSIT_MAX: Duration = Duration::from_secs(1);
+/// Late messages in a row after which the clock of their sender counts as behind: a busy machine
+/// delays some messages, and a wrong clock all of them.
+const LATE_MESSAGES: u32 = 3;
 
 /// Checks of the senders of messages.
 #[derive(Default)]
 pub(super) struct PeerChecks {
     /// Processes with a warning, and the kind of the warning.
     warned: HashSet<(String, Warning)>,
+    /// Number of late messages in a row, by the process.
+    late: HashMap<String, u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,8 +88,9 @@ impl PeerChecks {
             return;
         }
         let now_ns = context.clock.wall_ns();
-        let skew_ns = context.clock_skew.as_nanos() as u64;
         let skew = context.clock_skew;
+        let skew_ns = skew.as_nanos() as u64;
+        let late_ns = sent_ns.saturating_add((skew + TRANSIT_MAX).as_nanos() as u64);
         let process = &peer.process;
         let ahead_ms = sent_ns.saturating_sub(now_ns) / 1_000_000;
         let behind_ms = now_ns.saturating_sub(sent_ns) / 1_000_000;
@@ -91,7 +101,9 @@ impl PeerChecks {
                  `clock_skew` in `[network]`"
             );
             self.warn(context, peer, Warning::ClockAhead, &text);
-        } else if now_ns > sent_ns.saturating_add(skew_ns) {
+        } else if now_ns <= late_ns {
+            self.late.remove(process);
+        } else if self.count_late(process) == LATE_MESSAGES {
             let text = format!(
                 "the clock of process {process} is {behind_ms} ms behind, or its messages take \
                  that long, expected at most {skew:?}: calls lose that time; correct the clocks, \
@@ -99,6 +111,15 @@ impl PeerChecks {
             );
             self.warn(context, peer, Warning::ClockBehind, &text);
         }
+    }
+
+    fn count_late(&mut self, process: &str) -> u32 {
+        if self.late.len() >= WARNINGS_MAX {
+            self.late.clear();
+        }
+        let late = self.late.entry_ref(process).or_insert(0);
+        *late = late.saturating_add(1);
+        *late
     }
 
     fn warn(&mut self, context: &NatsContext, peer: &PeerId, warning: Warning, text: &str) {
