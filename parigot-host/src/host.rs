@@ -23,7 +23,7 @@ use crate::stdio::proxy as stdio;
 /// Compiles the guests of a deployment, checks their requirements, and launches them in order.
 ///
 /// Events go to the `tracing` subscriber that the calling thread has; the host's threads get it
-/// too.
+/// too. A subscriber that blocks, for example on a full pipe, blocks the guests and the shutdown.
 ///
 /// # Errors
 ///

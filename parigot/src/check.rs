@@ -13,9 +13,10 @@ use crate::cli::Check;
 use crate::escape::escaped;
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
-use crate::log::{self, Format, Style};
+use crate::log::{Format, Style};
 use crate::names::{HOST, numbered, requirement_title, role_name};
 use crate::report::{self, Problem, Problems};
+use crate::stderr::STDERR;
 
 /// Checks a deployment and prints the result.
 pub(crate) fn check(check: &Check) -> ExitCode {
@@ -53,7 +54,7 @@ fn conclude(
     }
     problems.print(&Style::TEXT);
     for warning in &report.warnings {
-        log::STDERR.lines(&format!("warning: {}\n", escaped(&warning.to_string())));
+        STDERR.lines(&format!("warning: {}\n", escaped(&warning.to_string())));
     }
     if !fits {
         return status;

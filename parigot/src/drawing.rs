@@ -8,7 +8,7 @@ use miette::{
 };
 
 use crate::escape::{controls_terminal, escaped};
-use crate::log;
+use crate::stderr::takes_colour;
 
 /// Longest line of a file that is drawn, in bytes. A longer one cannot be read, and
 /// miette panics beyond 65,535 columns.
@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: usize = 500;
 /// File names, names in wasm modules and texts of the deployment file come from outside. Their
 /// characters that control a terminal are shown escaped, in source lines as `?`.
 pub(crate) fn draw(problem: &dyn Diagnostic) -> String {
-    let theme = if log::stderr_takes_colour() {
+    let theme = if takes_colour() {
         GraphicalTheme::unicode()
     } else {
         GraphicalTheme::unicode_nocolor()

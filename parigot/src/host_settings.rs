@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parigot_host::Settings;
 
 use crate::cli::Compiling;
-use crate::log;
+use crate::stderr::{STDERR, can_be_redrawn};
 
 /// Returns the settings of a host that this command runs.
 ///
@@ -21,8 +21,8 @@ pub(crate) fn settings(compiling: &Compiling, draws_progress: bool) -> Settings 
         code_cache,
         ..Settings::default()
     };
-    if draws_progress && log::stderr_can_be_redrawn() {
-        settings.on_compiling = Some(Arc::new(|guests| log::STDERR.compiling(guests)));
+    if draws_progress && can_be_redrawn() {
+        settings.on_compiling = Some(Arc::new(|guests| STDERR.compiling(guests)));
     }
     settings
 }

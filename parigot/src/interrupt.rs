@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit_status::of_signal;
+use crate::stderr;
 
 /// Signals within this time of the first count as one. `timeout`, npm and process supervisors send
 /// a signal to the process and to its group, which must not end the exit hooks of the guests.
@@ -124,7 +125,7 @@ impl Interrupt {
 
     /// Exits with the status of an interrupted command.
     pub(crate) fn exit_immediately(&self) -> ! {
-        std::process::exit(of_signal(self.signal().unwrap_or(SIGINT)).into())
+        stderr::exit(of_signal(self.signal().unwrap_or(SIGINT)))
     }
 
     fn exit_if_signalled(&self) {
@@ -137,8 +138,9 @@ impl Interrupt {
         if self.mark(signal).is_some() {
             self.request(ShutdownRequest::Exit);
         } else {
-            tracing::info!("stopping the guests; another Ctrl-C exits immediately");
+            // The request comes first, so that no line delays it.
             self.request(ShutdownRequest::Stop);
+            tracing::info!("stopping the guests; another Ctrl-C exits immediately");
         }
     }
 

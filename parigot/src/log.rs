@@ -12,8 +12,6 @@
 //! host: continuation lines are indented, and control characters are escaped in both formats.
 
 use std::fmt;
-use std::io::{self, IsTerminal};
-use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use serde::ser::{SerializeMap, Serializer as _};
@@ -26,11 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::attributes::Attributes;
 use crate::escape::{Escaping, push_text};
 use crate::log_levels::LogLevels;
-use crate::progress::Screen;
-
-/// Stderr. No other code writes to it, so that lines never mix.
-pub(crate) static STDERR: LazyLock<Screen<io::Stderr>> =
-    LazyLock::new(|| Screen::new(io::stderr()));
+use crate::stderr::{STDERR, takes_colour};
 
 /// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -67,7 +61,7 @@ pub(crate) fn install(levels: LogLevels, style: Style) {
     let lines = Lines {
         style,
         levels,
-        colour: stderr_takes_colour(),
+        colour: takes_colour(),
         write: |line: &str| STDERR.lines(line),
     };
     tracing_subscriber::registry()
@@ -76,25 +70,14 @@ pub(crate) fn install(levels: LogLevels, style: Style) {
         .init();
 }
 
-/// Environment variable that asks for colours without a terminal: <https://bixense.com/clicolors/>.
-pub(crate) const FORCE_COLOUR: &str = "CLICOLOR_FORCE";
-
-/// Returns whether to colour: stderr is a terminal that has colours or [`FORCE_COLOUR`] is set, and
-/// `NO_COLOR` is not (<https://no-color.org>).
-pub(crate) fn stderr_takes_colour() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let by_terminal = io::stderr().is_terminal() && !terminal_is_dumb();
-    (by_terminal || is_set(FORCE_COLOUR)) && !is_set("NO_COLOR")
-}
-
-/// Returns whether the terminal understands no escape sequences.
-fn terminal_is_dumb() -> bool {
-    std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
-}
-
-/// Returns whether a line can be redrawn: stderr is a terminal, and not the log of a CI.
-pub(crate) fn stderr_can_be_redrawn() -> bool {
-    io::stderr().is_terminal() && !terminal_is_dumb() && std::env::var_os("CI").is_none()
+/// Returns the line that warns about lines which were not logged.
+pub(crate) fn warning(message: &impl fmt::Display, style: &Style) -> String {
+    let columns = Columns {
+        process: style.process.clone(),
+        message: message.to_string(),
+        ..Columns::default()
+    };
+    columns.line(SystemTime::now(), Level::WARN, style.format, takes_colour())
 }
 
 /// Layer that passes each event to `write` as one line with its line feed.
@@ -117,10 +100,7 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
             return;
         }
         let time = SystemTime::now();
-        (self.write)(&match self.style.format {
-            Format::Text => columns.text(time, level, self.colour),
-            Format::Json => columns.json(time, level),
-        });
+        (self.write)(&columns.line(time, level, self.style.format, self.colour));
     }
 }
 
@@ -172,6 +152,13 @@ impl Visit for Columns {
 }
 
 impl Columns {
+    fn line(&self, time: SystemTime, level: Level, format: Format, colour: bool) -> String {
+        match format {
+            Format::Text => self.text(time, level, colour),
+            Format::Json => self.json(time, level),
+        }
+    }
+
     fn text(&self, time: SystemTime, level: Level, colour: bool) -> String {
         let time = humantime::format_rfc3339_millis(time);
         let (on, off) = if colour {

@@ -9,7 +9,8 @@
 //! | `exit_status.rs` | the exit statuses |
 //! | `host_settings.rs` | the host's settings from the command line |
 //! | `interrupt.rs` | signals |
-//! | `log.rs`, `log_levels.rs`, `escape.rs`, `progress.rs` | lines on stderr, as text or JSON |
+//! | `log.rs`, `log_levels.rs`, `escape.rs` | log lines, as text or JSON |
+//! | `stderr.rs`, `log_queue.rs`, `progress.rs` | standard error, written by a thread of its own |
 //! | `names.rs` | names of guests and roles as the commands print them |
 //! | `stdin.rs` | standard input for programs of a child process |
 //! | `report.rs` | problems of a deployment, for people and programs |
@@ -27,12 +28,14 @@ mod host_settings;
 mod interrupt;
 mod log;
 mod log_levels;
+mod log_queue;
 mod names;
 mod process_group;
 mod program_args;
 mod progress;
 mod report;
 mod run;
+mod stderr;
 mod stdin;
 
 use std::process::ExitCode;
@@ -48,7 +51,9 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {
             log::install(run.log_level.clone(), run.style());
-            run::run(&run)
+            let style = run.style();
+            let report = move |dropped| log::warning(&dropped, &style);
+            stderr::in_background(report, || run::run(&run))
         }
         Command::Check(check) => {
             log::install(LogLevels::all(LevelFilter::WARN), log::Style::TEXT);

@@ -24,8 +24,9 @@ use crate::cli::Run;
 use crate::exit_status::{self, Ended, FAILED};
 use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest};
-use crate::log::{self, FORCE_COLOUR, Format};
+use crate::log::Format;
 use crate::report::start_refused;
+use crate::stderr::{FORCE_COLOUR, STDERR, takes_colour};
 use crate::stdin::InheritedStdin;
 
 /// Time from the end of the shutdown deadlines until children are killed.
@@ -322,7 +323,7 @@ fn command(
     if let Some(program) = program {
         command.args(["--program", program, "--"]).args(&run.args);
     }
-    if log::stderr_takes_colour() {
+    if takes_colour() {
         command.env(FORCE_COLOUR, "1");
     }
     // A terminal stops a process of another group that reads.
@@ -346,11 +347,11 @@ fn forward(mut stderr: ChildStderr) {
         held.extend_from_slice(&more[..bytes]);
         if let Some(end) = held.iter().rposition(|byte| *byte == b'\n') {
             let lines: Vec<u8> = held.drain(..=end).collect();
-            log::STDERR.lines(&String::from_utf8_lossy(&lines));
+            STDERR.lines(&String::from_utf8_lossy(&lines));
         }
     }
     if !held.is_empty() {
-        log::STDERR.lines(&format!("{}\n", String::from_utf8_lossy(&held)));
+        STDERR.lines(&format!("{}\n", String::from_utf8_lossy(&held)));
     }
 }
 

@@ -3,8 +3,6 @@
 //! The line is redrawn after each log line and cleared at the end.
 
 use std::fmt::Write as _;
-use std::io::Write;
-use std::sync::{Mutex, PoisonError};
 
 /// Maximum width of the progress line, so that it does not wrap.
 const COLUMNS_MAX: usize = 78;
@@ -12,50 +10,58 @@ const COLUMNS_MAX: usize = 78;
 /// Moves the cursor to the first column and clears the line.
 const CLEAR: &str = "\r\x1b[K";
 
-/// Writes log lines with the progress line below them.
-///
-/// The lock keeps the order: a log line and the redrawn progress line are one write.
-pub(crate) struct Screen<W>(Mutex<Output<W>>);
-
-struct Output<W> {
-    out: W,
+/// Log lines that are not written yet, with the progress line below them.
+pub(crate) struct Screen {
+    /// Whole lines, each with its end.
+    lines: String,
     /// Text of the progress line; empty if there is none.
     progress: String,
+    /// The terminal shows another progress line than `progress`.
+    is_outdated: bool,
 }
 
-impl<W: Write> Screen<W> {
-    pub(crate) const fn new(out: W) -> Self {
-        Screen(Mutex::new(Output {
-            out,
+impl Screen {
+    pub(crate) const fn new() -> Self {
+        Screen {
+            lines: String::new(),
             progress: String::new(),
-        }))
+            is_outdated: false,
+        }
     }
 
-    /// Writes whole lines, each with its end.
-    pub(crate) fn lines(&self, lines: &str) {
-        self.write(|Output { out, progress }| match &**progress {
-            "" => out.write_all(lines.as_bytes()),
-            progress => out.write_all(format!("{CLEAR}{lines}{progress}").as_bytes()),
-        });
+    /// Adds whole lines, each with its end.
+    pub(crate) fn lines(&mut self, lines: &str) {
+        self.lines.push_str(lines);
     }
 
     /// Shows the guests that are being compiled; clears the line if there are none.
-    pub(crate) fn compiling(&self, guests: &[&str]) {
-        self.write(|Output { out, progress }| {
-            *progress = if guests.is_empty() {
-                String::new()
-            } else {
-                text(guests)
-            };
-            out.write_all(format!("{CLEAR}{progress}").as_bytes())
-        });
+    pub(crate) fn compiling(&mut self, guests: &[&str]) {
+        self.progress = if guests.is_empty() {
+            String::new()
+        } else {
+            text(guests)
+        };
+        self.is_outdated = true;
     }
 
-    /// Writes to the output and ignores errors: a closed log does not stop the deployment.
-    fn write(&self, write: impl FnOnce(&mut Output<W>) -> std::io::Result<()>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = write(&mut state).and_then(|()| state.out.flush());
-        drop(written);
+    /// Returns the length of the lines.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        !self.lines.is_empty() || self.is_outdated
+    }
+
+    /// Returns all that is to be written: the lines, and the progress line again.
+    pub(crate) fn take(&mut self) -> String {
+        let lines = std::mem::take(&mut self.lines);
+        let is_outdated = std::mem::take(&mut self.is_outdated);
+        if is_outdated || !self.progress.is_empty() {
+            format!("{CLEAR}{lines}{}", self.progress)
+        } else {
+            lines
+        }
     }
 }
 
@@ -79,25 +85,21 @@ mod tests {
 
     #[test]
     fn progress_stays_below_the_log_and_is_cleared() {
-        let mut out = Vec::new();
-        let screen = Screen::new(&mut out);
+        let mut screen = Screen::new();
         screen.lines("before\n");
+        assert_eq!(screen.take(), "before\n");
         screen.compiling(&["greeting", "hello"]);
+        assert_eq!(screen.take(), "\r\x1b[Kcompiling greeting, hello …");
         screen.lines("between\n");
+        let redrawn = "\r\x1b[Kbetween\ncompiling greeting, hello …";
+        assert_eq!(screen.take(), redrawn);
         screen.compiling(&["hello"]);
         screen.compiling(&[]);
+        assert!(screen.has_output());
+        assert_eq!(screen.take(), "\r\x1b[K");
+        assert!(!screen.has_output());
         screen.lines("after\n");
-        drop(screen);
-        let expected = "before\n\
-            \r\x1b[Kcompiling greeting, hello …\
-            \r\x1b[Kbetween\ncompiling greeting, hello …\
-            \r\x1b[Kcompiling hello …\
-            \r\x1b[K\
-            after\n";
-        assert_eq!(
-            String::from_utf8(out).expect("output must be UTF-8"),
-            expected
-        );
+        assert_eq!(screen.take(), "after\n");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::drawing;
 use crate::exit_status::{self, FAILED};
 use crate::log::{self, Format, Style};
 use crate::program_args::ArgsError;
+use crate::stderr::STDERR;
 
 /// One problem of a deployment.
 pub(crate) enum Problem<'a> {
@@ -41,7 +42,7 @@ impl<'a> Problem<'a> {
 
     /// Prints the problem to stderr, independently of the log level.
     pub(crate) fn print(&self, style: &Style) {
-        log::STDERR.lines(&match style.format {
+        STDERR.lines(&match style.format {
             Format::Text => drawing::draw(self.error()),
             Format::Json => self.line(style),
         });
@@ -169,7 +170,7 @@ impl<'a> Problems<'a> {
                 message: "there are more problems: correct these first".to_owned(),
                 ..Default::default()
             };
-            log::STDERR.lines(&match style.format {
+            STDERR.lines(&match style.format {
                 Format::Text => format!("{}\n", columns.message),
                 Format::Json => columns.json(SystemTime::now(), tracing::Level::ERROR),
             });
@@ -199,7 +200,7 @@ pub(crate) fn print(text: &str, status: ExitCode) -> ExitCode {
         .and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            log::STDERR.lines(&format!("parigot: cannot write to stdout: {error}\n"));
+            STDERR.lines(&format!("parigot: cannot write to stdout: {error}\n"));
             FAILED.into()
         }
         _ => status,

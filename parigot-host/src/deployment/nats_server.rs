@@ -223,8 +223,8 @@ mod tests {
             })
         };
         let token = |token: &str| Some(ServerLogin::Token(token.into()));
-        assert!(login_of("nats://a:4222") == None);
-        assert!(login_of("nats://@a:4222") == None);
+        assert!(login_of("nats://a:4222").is_none());
+        assert!(login_of("nats://@a:4222").is_none());
         assert!(login_of("nats://ada:p%40ss%3a@a") == user("ada", "p@ss:"));
         assert!(login_of("tls://a%20b:c:d@a") == user("a b", "c:d"));
         assert!(login_of("nats://ada:@[::1]:4222") == user("ada", ""));

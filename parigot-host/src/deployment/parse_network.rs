@@ -65,10 +65,13 @@ impl Reader<'_> {
         let Some((network, guests_of)) = network.zip(guests_of) else {
             return;
         };
+        let mut names: Vec<_> = guests_of.iter().map(|(name, _)| name.clone()).collect();
+        names.sort();
         let process = |(process, guests)| Process {
             guests,
             network: Network {
                 process,
+                processes: names.clone(),
                 ..network.clone()
             },
         };
@@ -188,6 +191,7 @@ impl Reader<'_> {
     fn network(&mut self, name: &Key<'_>, value: &Value<'_>) -> Network {
         let mut network = Network {
             process: String::new(),
+            processes: Vec::new(),
             app: String::new(),
             servers: Vec::new(),
             login: None,

@@ -184,6 +184,8 @@ pub struct Process {
 pub struct Network {
     /// Name of the process, with the same characters as a guest's name.
     pub process: String,
+    /// Names of all processes of the deployment, sorted.
+    pub processes: Vec<String>,
     /// Name that separates the deployment from others on the same server: letters, digits, `_` and
     /// `-`, since it is a token of NATS subjects.
     pub app: String,

@@ -133,6 +133,7 @@ impl<O: Observer> Worker<'_, O> {
                     at_ns,
                     instance.index,
                 );
+                self.wake_proxies_of(instance);
                 return;
             }
             (RestartDecision::Failure { why }, _) => {

@@ -393,7 +393,17 @@ impl<O: Observer> Worker<'_, O> {
         // call at once.
         from.accept_calls();
         self.send_launched(launched);
+        self.wake_proxies_of(from);
         Ok(())
+    }
+
+    /// Wakes the proxies for the callers of a service that has become ready, or that waits for its
+    /// restart.
+    pub(crate) fn wake_proxies_of(&mut self, service: &Instance) {
+        for proxy in self.kernel.lifecycle.proxies_of(service.index) {
+            let proxy = &self.kernel.instances[proxy];
+            self.wake(proxy, proxy.notify());
+        }
     }
 
     /// Notifies guests that they are launched.

@@ -78,6 +78,11 @@ impl<T> EventQueue<T> {
         Arc::clone(&self.waker)
     }
 
+    /// Returns `false` while the service that the proxy requires has no instance that is ready.
+    pub(crate) fn is_served(&self) -> bool {
+        self.waker.is_served()
+    }
+
     /// Appends an event and wakes the proxy.
     pub(crate) fn push(&self, event: T) {
         self.push_all([event]);

@@ -34,6 +34,8 @@ pub(super) struct Gateway {
     calls: InFlight<RemoteCall>,
     last_number: u64,
     state: GatewayState,
+    /// The service has no instance that is ready, and calls go to other processes.
+    is_paused: bool,
     is_stopping: bool,
 }
 
@@ -75,6 +77,7 @@ impl Gateway {
             calls: InFlight::new(),
             last_number: 0,
             state: GatewayState::Closed,
+            is_paused: false,
             is_stopping: false,
         }
     }
@@ -99,6 +102,15 @@ impl Gateway {
         self.transport.export(spec, Arc::clone(&self.queue));
         self.state = GatewayState::Open;
         outbox.ready(NO_DEADLINE);
+    }
+
+    /// Leaves the exporters of the service during its restart, so that calls go to other processes.
+    fn follow_service(&mut self) {
+        let is_paused = !self.queue.is_served();
+        if self.state == GatewayState::Open && is_paused != self.is_paused {
+            self.is_paused = is_paused;
+            self.transport.pause(&self.service.name, is_paused);
+        }
     }
 
     fn call(&mut self, request: Request, from: ReturnAddress, outbox: &mut BuiltinOutbox) {
@@ -217,6 +229,7 @@ impl BuiltIn for Gateway {
     }
 
     fn end_turn(&mut self, _now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
+        self.follow_service();
         for event in self.queue.take() {
             match event {
                 GatewayEvent::Call { request, from } => self.call(request, from, outbox),

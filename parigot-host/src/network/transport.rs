@@ -37,6 +37,10 @@ pub(crate) trait Transport: Send + Sync {
     /// Sends the reply to a call of another process.
     fn reply(&self, to: ReturnAddress, reply: Reply);
 
+    /// Stops accepting calls to a service for the time of its restart, or accepts them again, and
+    /// announces that.
+    fn pause(&self, service: &str, is_paused: bool);
+
     /// Stops accepting calls to a service and announces that. [`GatewayEvent::Drained`] always
     /// follows, after the last accepted call is in the queue.
     fn withdraw(&self, service: &str);

@@ -1,8 +1,8 @@
 //! Child processes: their log line by line, their end, and a deadline for both.
 
 use std::fs::{DirEntry, read_dir, read_to_string};
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, PipeReader, Read, Write as _, pipe};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{JoinHandle, spawn, yield_now};
 use std::time::{Duration, Instant};
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Deadline of a process, which includes compiling guests on a busy machine: guests in Go have some
 /// MiB of code.
 pub const DEADLINE: Duration = Duration::from_secs(180);
+
+/// Capacity of a pipe on Linux.
+const PIPE_BYTES: usize = 64 << 10;
 
 /// A running process. Dropping it kills the process.
 #[derive(Debug)]
@@ -89,13 +92,32 @@ impl Started {
                 .map_while(Result::ok)
                 .try_for_each(|line| sender.send(line))
         });
+        Started::of(child, receiver)
+    }
+
+    fn of(child: Child, stderr: Receiver<String>) -> Self {
         Started {
             child,
             stdout: None,
-            stderr: receiver,
+            stderr,
             seen: String::new(),
             kill_at: Instant::now() + DEADLINE,
         }
+    }
+
+    /// Starts a process whose stderr is a full pipe, and returns the test's end of the pipe. The
+    /// process has no line on stderr until the test reads.
+    pub fn with_full_stderr(command: &mut Command) -> (Self, PipeReader) {
+        let (reader, mut writer) = pipe().expect("a process can have a few pipes");
+        writer
+            .write_all(&[b'\n'; PIPE_BYTES])
+            .expect("the pipe must have a reader");
+        let child = command.stdin(Stdio::null()).stderr(writer).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        // This process must not keep an end for writing.
+        command.stderr(Stdio::null());
+        let (_, stderr) = channel();
+        (Started::of(child, stderr), reader)
     }
 
     /// Waits until a line of stderr contains `text`, and returns the line.
@@ -181,6 +203,30 @@ impl Started {
         }
     }
 
+    /// Waits until the process has `count` children, and returns their ids. Linux only.
+    ///
+    /// # Panics
+    ///
+    /// If the deadline passes first.
+    #[track_caller]
+    pub fn wait_for_children(&self, count: usize) -> Vec<u32> {
+        // The main thread starts the children.
+        let file = format!("/proc/{0}/task/{0}/children", self.id());
+        loop {
+            let ids = read_to_string(&file).expect("the process must run");
+            let ids: Vec<_> = ids.split(' ').filter_map(|id| id.parse().ok()).collect();
+            if ids.len() == count {
+                return ids;
+            }
+            assert!(
+                Instant::now() < self.kill_at,
+                "{} children instead of {count} after {DEADLINE:?}",
+                ids.len()
+            );
+            yield_now();
+        }
+    }
+
     /// Sends SIGINT, as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal("INT");
@@ -197,22 +243,32 @@ impl Started {
     pub fn interrupt_twice(mut self) {
         self.interrupt();
         self.wait_for("another Ctrl-C exits immediately");
-        let interrupted = Instant::now();
+        self.repeat_signal("INT");
+        assert_eq!(self.wait().status, Some(130));
+    }
+
+    /// Sends the signal of that name until the process ends, which nothing else must end within a
+    /// minute.
+    ///
+    /// # Panics
+    ///
+    /// If the process still runs after 50 s.
+    #[track_caller]
+    pub fn repeat_signal(&mut self, name: &str) {
+        let begun = Instant::now();
         // Signals within 500 ms of the first count as one.
-        while self
-            .child
-            .try_wait()
-            .expect("the child must be known")
-            .is_none()
-        {
-            self.interrupt();
+        while self.try_wait().is_none() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(50),
+                "the second signal must end the process"
+            );
+            self.signal(name);
             yield_now();
         }
-        assert_eq!(self.wait().status, Some(130));
-        assert!(
-            interrupted.elapsed() < Duration::from_secs(50),
-            "the second Ctrl-C must end the process"
-        );
+    }
+
+    fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the child must be known")
     }
 
     /// Sends the signal of that name, for example `TERM` or `STOP`.
@@ -228,12 +284,18 @@ impl Started {
     #[track_caller]
     pub fn wait(mut self) -> Ended {
         while self.next_line().is_some() {}
-        // Its stderr is closed, so the process has ended or is about to.
-        let status = self
-            .child
-            .wait()
-            .expect("the process is waited for once")
-            .code();
+        // Its stderr is closed, so the process has ended or is about to. A process whose stderr the
+        // test does not read may run on.
+        let status = loop {
+            if let Some(status) = self.try_wait() {
+                break status.code();
+            }
+            assert!(
+                Instant::now() < self.kill_at,
+                "the process still runs after {DEADLINE:?}"
+            );
+            yield_now();
+        };
         let stdout = self
             .stdout
             .take()

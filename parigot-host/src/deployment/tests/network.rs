@@ -42,6 +42,7 @@ fn a_process_is_a_part_with_its_network() {
     assert_eq!((&*hello.name, &front.processes[..]), ("hello", &[][..]));
     let expected = Network {
         process: "front".into(),
+        processes: vec!["back".into(), "front".into()],
         app: "app".into(),
         servers: vec!["nats://127.0.0.1:4222".parse().expect("must be valid")],
         login: None,

@@ -31,6 +31,13 @@ impl Failure {
         Self::unreachable(format!("no process offers {service}"))
     }
 
+    /// Creates the failure of a call to a service that restarts in each process that offers it.
+    pub(crate) fn restarting_elsewhere(service: &str) -> Self {
+        Self::unreachable(format!(
+            "{service} is being restarted in each process that offers it"
+        ))
+    }
+
     /// Creates the failure of a call whose only exporters are incompatible.
     pub(crate) fn incompatible(reason: impl Into<String>) -> Self {
         Self::new(Code::FailedPrecondition, Cause::Unreachable, reason.into())

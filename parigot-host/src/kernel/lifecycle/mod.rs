@@ -120,6 +120,16 @@ impl Lifecycle {
         Some(())
     }
 
+    /// Returns `true` if all dependencies of the guest are met.
+    pub(crate) fn is_served(&self, guest: usize) -> bool {
+        self.state.lock().guests[guest].unmet == 0
+    }
+
+    /// Returns the proxies that require a service of the guest.
+    pub(crate) fn proxies_of(&self, guest: usize) -> Vec<usize> {
+        self.state.lock().proxies_of(guest)
+    }
+
     /// Returns the guests that the start waits for, in ascending order: services that are not
     /// ready, and programs and workers that wait for their launch. Empty once the start is complete
     /// or the deployment is ending.

@@ -52,7 +52,7 @@ pub(super) struct Guest {
     /// restarted, and the start does not wait for the guest itself.
     was_ready: bool,
     /// Number of the guest's dependencies that are not met.
-    unmet: usize,
+    pub(super) unmet: usize,
     /// The last exporter that has ended permanently, of a dependency whose exporters have all ended
     /// permanently. Such a dependency can never be met again.
     pub(super) lost_exporter: Option<usize>,
@@ -296,6 +296,16 @@ impl LifecycleState {
             }
         }
         unlaunchable
+    }
+
+    /// Returns the proxies that require a service of the guest.
+    pub(super) fn proxies_of(&self, guest: usize) -> Vec<usize> {
+        let exports = self.guests[guest].exports.iter();
+        exports
+            .flat_map(|index| &self.dependencies[*index].dependency.required_by)
+            .copied()
+            .filter(|requirer| self.guests[*requirer].kind == GuestKind::Proxy)
+            .collect()
     }
 
     /// Decides if a guest whose instance has ended may be restarted.

@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use super::connect_error::{explain, malformed, no_response};
-use super::context::{Log, MAX_PAYLOAD_MIN};
+use super::context::MAX_PAYLOAD_MIN;
 use super::event::Event;
 use super::forward::{READ_BYTES, SUBSCRIPTION_CAPACITY};
+use super::log::Log;
 use super::login::{Logins, with_tls};
 use crate::deployment::Network;
 use crate::error::NetworkError;

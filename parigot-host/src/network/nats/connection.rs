@@ -13,13 +13,15 @@ use tracing::Dispatch;
 use super::connect::{CONNECT_MAX, ClientEvents, Connector, Reconnector};
 use super::connect_error::no_response;
 use super::connection_task::ConnectionTask;
-use super::context::{Availability, Log, NatsContext};
+use super::context::{Availability, NatsContext};
 use super::envelope::PeerId;
 use super::event::Command;
 use super::exports::Exports;
 use super::identity::ProcessIdentity;
 use super::imports::Imports;
+use super::log::Log;
 use super::outbox::Outbox;
+use super::peer_checks::{PeerChecks, deployment_hash};
 use super::send_budget::SendBudget;
 use super::subjects::Subjects;
 use super::unexpected::UnexpectedMessages;
@@ -42,7 +44,7 @@ pub(super) fn run(start: Start, log: Dispatch, report: &SyncSender<Result<(), Ne
     tracing::dispatcher::with_default(&Dispatch::none(), || {
         runtime.block_on(async {
             // The thread that asked for the connection waits for this report.
-            match open(start, Log(log)).await {
+            match open(start, Log::new(log)).await {
                 Ok(task) => {
                     _ = report.send(Ok(()));
                     // Unconstrained, because the task itself decides when to yield.
@@ -90,6 +92,7 @@ async fn open(
             process: network.process.clone(),
         },
         subjects: Subjects::of(&network.app),
+        deployment: deployment_hash(&network.processes),
         clock_skew: network.clock_skew,
         clock: identity.clock,
         message_bytes_max: identity.message_bytes_max,
@@ -110,6 +113,7 @@ async fn open(
         reconnector: Reconnector { connector, clients },
         outbox: tokio::spawn(outbox.run()),
         unexpected: UnexpectedMessages::default(),
+        peer_checks: PeerChecks::default(),
         last_heartbeat: Instant::now(),
         last_error: String::new(),
         denials: HashSet::new(),

@@ -45,6 +45,7 @@ use super::exports::Exports;
 use super::forward::{self, SubscriptionSpec};
 use super::imports::Imports;
 use super::micro::{self, MicroRequest};
+use super::peer_checks::PeerChecks;
 use super::peer_registry::{HEARTBEAT, SILENCE_MAX};
 use super::subjects::call_of;
 use super::unexpected::{Unexpected, UnexpectedMessages};
@@ -70,6 +71,7 @@ pub(super) struct ConnectionTask {
     pub(super) reconnector: Reconnector,
     pub(super) outbox: JoinHandle<()>,
     pub(super) unexpected: UnexpectedMessages,
+    pub(super) peer_checks: PeerChecks,
     pub(super) last_heartbeat: Instant,
     /// Last logged error; NATS repeats errors with each attempt to connect.
     pub(super) last_error: String,
@@ -127,6 +129,8 @@ impl ConnectionTask {
             Command::Cancel(service, call) => imports.cancel(context, &service, call),
             Command::Export(spec, queue) => self.export(spec, queue),
             Command::Reply(to, reply, _permit) => exports.reply(context, &to, reply),
+            Command::Pause(service, true) => exports.pause(context, &service),
+            Command::Pause(service, false) => self.resume(&service),
             Command::Withdraw(service) => exports.withdraw(context, &service),
             Command::Close(_) => {} // handled by the loop
         }
@@ -143,7 +147,7 @@ impl ConnectionTask {
 
     fn export(&mut self, spec: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>) {
         let service: Arc<str> = Arc::from(&*spec.service);
-        let calls = self.context.subjects.call(&spec.service, spec.schema);
+        let subject = self.context.subjects.call(&spec.service, spec.schema);
         let (close, closed) = oneshot::channel();
         self.exports.begin(&self.context, spec, queue, close);
         for subject in micro::subjects(&service, &self.context) {
@@ -153,8 +157,21 @@ impl ConnectionTask {
             self.context.subjects.query(&service),
             Subscription::Discovery(Arc::clone(&service)),
         );
+        self.accept_calls(service, subject, closed);
+    }
+
+    /// Accepts calls again after a pause.
+    fn resume(&mut self, service: &str) {
+        let (close, closed) = oneshot::channel();
+        if let Some(subject) = self.exports.resume(&self.context, service, close) {
+            self.accept_calls(Arc::from(service), subject, closed);
+        }
+    }
+
+    /// Joins the group of the exporters of a service until `closed`.
+    fn accept_calls(&self, service: Arc<str>, subject: String, closed: oneshot::Receiver<()>) {
         let subscription = SubscriptionSpec {
-            subject: calls,
+            subject,
             group: Some(service.to_string()),
             subscription: Subscription::Call(service),
         };
@@ -274,6 +291,7 @@ impl ConnectionTask {
         self.last_heartbeat = Instant::now();
         imports.expire_calls(context);
         exports.expire(context);
+        context.log.heartbeat();
         if let Some(dropped) = unexpected.heartbeat() {
             context.log.warn(&dropped);
         }
@@ -331,9 +349,11 @@ impl ConnectionTask {
             context,
             imports,
             exports,
+            peer_checks,
             ..
         } = self;
         let subject = &*message.subject;
+        peer_checks.check(context, &peer, &content);
         match (subscription, content) {
             (Subscription::Inbox, PeerMessage::Announcement(announcement)) => {
                 imports.announced(context, peer, announcement)?

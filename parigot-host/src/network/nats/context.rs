@@ -1,4 +1,4 @@
-//! State that all modules of the transport need: identity, clock, connection, log.
+//! State that all modules of the transport need: identity, clock, connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use hashbrown::HashMap;
 use parigot_abi::id::CallId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tracing::Dispatch;
 
 use super::chunks;
 use super::envelope::{Body, Content, PeerId, PeerMessage, ReplyMessage};
+use super::log::Log;
 use super::outbox::OutgoingMessage;
 use super::peer_registry::ServiceAvailability;
 use super::send_budget::SendBudget;
@@ -63,6 +63,7 @@ impl Availability {
         }
         match self.services.lock().get(service) {
             Some(ServiceAvailability::Available) => Ok(()),
+            Some(ServiceAvailability::Restarting) => Err(Failure::restarting_elsewhere(service)),
             Some(ServiceAvailability::Incompatible(reason)) => {
                 Err(Failure::incompatible(&**reason))
             }
@@ -96,6 +97,8 @@ impl Availability {
 pub(super) struct NatsContext {
     pub(super) me: PeerId,
     pub(super) subjects: Subjects,
+    /// Hash of the process names of the deployment.
+    pub(super) deployment: u64,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) clock_skew: Duration,
     pub(super) message_bytes_max: usize,
@@ -209,30 +212,6 @@ impl NatsContext {
             payload,
             call,
             _permit: permit,
-        });
-    }
-}
-
-/// Log of the transport: the subscriber of the thread that created the transport. The NATS client
-/// logs on the network thread, and its lines are discarded.
-pub(super) struct Log(pub(super) Dispatch);
-
-impl Log {
-    pub(super) fn info(&self, text: &str) {
-        tracing::dispatcher::with_default(&self.0, || {
-            tracing::info!(service = "network", "{text}")
-        });
-    }
-
-    pub(super) fn warn(&self, text: &str) {
-        tracing::dispatcher::with_default(&self.0, || {
-            tracing::warn!(service = "network", "{text}")
-        });
-    }
-
-    pub(super) fn error(&self, text: &str) {
-        tracing::dispatcher::with_default(&self.0, || {
-            tracing::error!(service = "network", "{text}")
         });
     }
 }

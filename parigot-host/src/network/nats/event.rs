@@ -18,6 +18,8 @@ pub(super) enum Command {
     Cancel(String, CallId),
     Export(ExportSpec, Arc<EventQueue<GatewayEvent>>),
     Reply(ReturnAddress, Reply, Permit),
+    /// Service, and `true` for the begin of its pause.
+    Pause(String, bool),
     Withdraw(String),
     /// Sends the pending messages, ends the connection and reports the end.
     Close(SyncSender<()>),

@@ -40,6 +40,8 @@
 //! - **Limits.** There is no flow control besides `Continue`. All limits are fixed: bytes to send,
 //!   bodies in transfer, pending calls and their bytes for each service, known peers, schemas.
 //!   A call beyond a limit fails with an error that names the limit.
+//! - **Pause.** While a service restarts, its exporter announces `Leaving` with `is_away` and ends
+//!   its subscription, so that calls go to other exporters. Then it subscribes again.
 //! - **Withdrawal.** An exporter announces `Leaving`, ends its subscription, answers the accepted
 //!   calls, and announces `Gone`.
 //!
@@ -68,6 +70,7 @@
 //! [`peer_registry`] each. [`exports`] holds the services of this process, with their
 //! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
 //! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
+//! [`peer_checks`] warns of processes that do not fit, and [`log`] limits such lines.
 
 mod chunks;
 mod connect;
@@ -83,9 +86,11 @@ mod forward;
 pub(super) mod identity;
 mod imports;
 mod inbound_calls;
+mod log;
 mod login;
 mod micro;
 mod outbox;
+mod peer_checks;
 mod peer_registry;
 mod send_budget;
 mod server_errors;
@@ -215,6 +220,10 @@ impl Transport for Nats {
             }
         };
         self.command(command);
+    }
+
+    fn pause(&self, service: &str, is_paused: bool) {
+        self.command(Command::Pause(service.to_owned(), is_paused));
     }
 
     fn withdraw(&self, service: &str) {

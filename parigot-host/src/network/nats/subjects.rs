@@ -26,6 +26,10 @@ impl Subjects {
         }
     }
 
+    pub(super) fn app(&self) -> &str {
+        &self.app
+    }
+
     fn subject(&self, verb: &str, rest: &str) -> String {
         format!("parigot.{}.{verb}.{rest}", self.app)
     }

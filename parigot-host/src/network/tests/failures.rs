@@ -20,12 +20,14 @@ fn a_crashed_callee_is_restarted_with_the_same_handle() {
         (StatusCode::Internal, Cause::CalleeTrapped, "echo it broke")
     );
     assert_eq!(end.instance, echo.to_wire());
-    let refused = pair.front.call(2, ECHO);
-    let (code, cause, message) = refused.failure();
-    assert_eq!((code, cause), (StatusCode::Unavailable, Cause::Unreachable));
-    assert!(
-        message.starts_with("echo is being restarted and has been down for "),
-        "{message}"
+    pair.board.wait_until_paused("x.Echo");
+    assert_eq!(
+        pair.front.call(2, ECHO).failure(),
+        (
+            StatusCode::Unavailable,
+            Cause::Unreachable,
+            "x.Echo is being restarted in each process that offers it"
+        )
     );
     pair.back.clock.advance(SECOND);
     let answered = (3..)
@@ -33,6 +35,39 @@ fn a_crashed_callee_is_restarted_with_the_same_handle() {
         .find(|end| end.status == 0);
     assert!(answered.is_some());
     pair.finish();
+}
+
+#[test]
+fn calls_go_to_other_processes_during_a_restart() {
+    let board = Arc::<Switchboard>::default();
+    let received = [Watched::new(), Watched::new()];
+    let backs = received
+        .each_ref()
+        .map(|received| start(&board, vec![echo(received)]));
+    let counts = || {
+        received
+            .each_ref()
+            .map(|received| received.change(|all| all.calls.len()))
+    };
+    let front = front(&board);
+    assert_eq!(front.call(1, CRASH).cause, Cause::CalleeTrapped);
+    board.wait_until_paused("x.Echo");
+    for number in 2..12 {
+        assert_eq!(front.call(number, ECHO).status, 0);
+    }
+    // After its restart, the service gets calls again.
+    let before = counts();
+    for back in &backs {
+        back.clock.advance(SECOND);
+    }
+    let both = (12..10_000).find(|number| {
+        assert_eq!(front.call(*number, ECHO).status, 0);
+        let now = counts();
+        now[0] > before[0] && now[1] > before[1]
+    });
+    assert!(both.is_some(), "{before:?} and {:?}", counts());
+    front.process.stop();
+    backs.into_iter().for_each(|back| _ = back.stop());
 }
 
 #[test]

@@ -45,6 +45,8 @@ struct Export {
     clock: Arc<dyn Clock>,
     /// Set once the host is lost: other hosts no longer reach the service.
     is_lost: bool,
+    /// Set during a restart of the service.
+    is_paused: bool,
 }
 
 /// Service that a host requires.
@@ -81,6 +83,15 @@ impl Switchboard {
         poll_until("a host offers the service", || {
             let state = self.state.lock();
             state.exports_of(service).next().map(|_| ())
+        });
+    }
+
+    /// Waits until a host has paused the service.
+    pub(super) fn wait_until_paused(&self, service: &str) {
+        poll_until("a host pauses the service", || {
+            let state = self.state.lock();
+            let mut exports = state.exports_of(service);
+            exports.find(|export| export.is_paused).map(|_| ())
         });
     }
 
@@ -157,6 +168,11 @@ impl Transport for Line {
             .expect("a called service must be imported");
         let caller = Arc::clone(&import.queue);
         let exports: Vec<_> = state.exports_of(service).collect();
+        if !exports.is_empty() && exports.iter().all(|export| export.is_paused) {
+            return Err(Failure::restarting_elsewhere(service));
+        }
+        let open = exports.into_iter().filter(|export| !export.is_paused);
+        let exports: Vec<_> = open.collect();
         // Exporters take turns.
         let Some(export) = exports.get(state.addresses as usize % exports.len().max(1)) else {
             return Err(Failure::unoffered(service));
@@ -213,6 +229,7 @@ impl Transport for Line {
             queue,
             clock: Arc::clone(&self.clock),
             is_lost: false,
+            is_paused: false,
         });
     }
 
@@ -221,6 +238,14 @@ impl Transport for Line {
             return;
         };
         call.caller.push_reply(&call.service, call.id, reply);
+    }
+
+    fn pause(&self, service: &str, is_paused: bool) {
+        for export in &mut self.board.state.lock().exports {
+            if export.host.key() == self.host.key() && export.spec.service == service {
+                export.is_paused = is_paused;
+            }
+        }
     }
 
     fn withdraw(&self, service: &str) {

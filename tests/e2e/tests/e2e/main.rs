@@ -43,4 +43,5 @@ mod startup;
 mod stdio;
 mod test_host;
 mod time;
+mod unread_log;
 mod workers;

@@ -39,3 +39,32 @@ fn a_check_needs_no_secret() {
     let ended = app("{ file = \"none\" }").run_subcommand("check", &[]);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }
+
+/// The server of the address does not exist, so the start fails.
+#[test]
+fn no_command_shows_the_password_of_an_address() {
+    let network = "[process.front]\nguests = [\"teller\"]\n\
+                   [network]\nnats = \"nats://ada:s3cret@127.0.0.1:1\"\n";
+    let app = app("\"hot\"").with_tables(network);
+    let mut texts = Vec::new();
+    for (subcommand, arguments) in [
+        ("check", &[][..]),
+        ("graph", &[]),
+        ("graph", &["--format", "json"]),
+        ("run", &["--process", "front"]),
+    ] {
+        texts.push(app.run_subcommand(subcommand, arguments));
+    }
+    assert!(
+        texts[3].stderr.contains("nats://ada:…@127.0.0.1:1"),
+        "{}",
+        texts[3].stderr
+    );
+    // The line of the address is beside the mistake, and shown.
+    let mistaken = app.with_tables("natz = 1\n");
+    texts.push(mistaken.run_subcommand("check", &[]));
+    for ended in &texts {
+        let text = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}

@@ -16,7 +16,8 @@
 //! | `?` | log a failure in full, with its fate |
 //!
 //! Other arguments: `again` repeats `echo:1` until a call is answered, and `refused` repeats
-//! `echo:1@500` until a call is refused. `pause:20` logs a line and makes no call for 20 ms.
+//! `echo:1@500` until a call is refused. `answered:9` makes 9 calls `echo:1`, and panics if one is
+//! not answered. `pause:20` logs a line and makes no call for 20 ms.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -55,6 +56,12 @@ async fn main(cx: Context) -> Result<Exit, Error> {
             parigot_guest::info!(cx, "refused: {}", describe(refusal));
             continue;
         }
+        if let Some(calls) = argument.strip_prefix("answered:") {
+            let calls = calls.parse().expect("the word has a number of calls");
+            make_answered(&echo, calls).await;
+            parigot_guest::info!(cx, "{argument}");
+            continue;
+        }
         if let Some(ms) = argument.strip_prefix("pause:") {
             parigot_guest::info!(cx, "pausing");
             cx.sleep(Duration::from_millis(
@@ -82,6 +89,14 @@ async fn main(cx: Context) -> Result<Exit, Error> {
 
 type Outcome = Result<Payload, CallError<EchoErr>>;
 type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// Makes calls one after the other, and panics if one is not answered.
+async fn make_answered(echo: &EchoClient, calls: usize) {
+    for _ in 0..calls {
+        let call = make(echo, "echo:1").expect("the word does not end with `!`");
+        call.await.expect("each call must be answered");
+    }
+}
 
 /// Makes a call, now or later. Returns `None` if the call was dropped.
 fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {

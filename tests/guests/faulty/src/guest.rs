@@ -11,14 +11,19 @@ use crate::job::Job;
 
 pub(crate) static CONTROL: Control = Control::new();
 
-/// Returns the schema hash of load.v1.Work, without which no other process calls the service. The
+/// Generated code of echo.v1.Echo.
+const ECHO: &str = include_str!("../../../golden/echo/rust/echo.v1.rs");
+
+/// Generated code of load.v1.Work.
+const LOAD: &str = include_str!("../../../golden/load/rust/load.v1.rs");
+
+/// Returns the schema hash of a service, without which no other process calls the service. The
 /// generated code cannot be linked here, because it brings the exports of the SDK along.
-fn schema_of_work() -> u64 {
-    let generated = include_str!("../../../golden/load/rust/load.v1.rs");
-    let (_, of_work) = generated
-        .split_once("name: \"load.v1.Work\",")
+fn schema_of(service: &str, generated: &str) -> u64 {
+    let (_, of_service) = generated
+        .split_once(&format!("name: \"{service}\","))
         .expect("the generated code has the service");
-    let (_, hash) = of_work
+    let (_, hash) = of_service
         .split_once("schema: 0x")
         .expect("each service has a schema hash");
     u64::from_str_radix(&hash[..16], 16).expect("a schema hash is hexadecimal")
@@ -134,19 +139,19 @@ impl Guest {
             deadline_ns: 0,
             flags: MethodFlags::default(),
         };
-        let service = |name: &str, schema: u64, methods: &[&str]| Service {
+        let service = |name: &str, generated: &str, methods: &[&str]| Service {
             name: name.into(),
-            schema,
+            schema: schema_of(name, generated),
             methods: methods.iter().copied().map(method).collect(),
         };
-        let echo = service("echo.v1.Echo", 0, &["Echo", "Misbehave"]);
+        let echo = service("echo.v1.Echo", ECHO, &["Echo", "Misbehave"]);
         match self.deed.starts_with("caller/") {
             true => Manifest {
                 requires: vec![echo.into()],
                 ..Manifest::default()
             },
             false => Manifest {
-                exports: vec![echo, service("load.v1.Work", schema_of_work(), &["Run"])],
+                exports: vec![echo, service("load.v1.Work", LOAD, &["Run"])],
                 ..Manifest::default()
             },
         }

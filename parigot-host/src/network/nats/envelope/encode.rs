@@ -52,6 +52,9 @@ impl Announcement {
             methods,
             stage: stage.into(),
             deadline_ns: 0,
+            is_away: false,
+            deployment: 0,
+            sent_ns: 0,
         }
     }
 }

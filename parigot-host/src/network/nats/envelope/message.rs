@@ -100,6 +100,15 @@ pub(crate) struct Announcement {
     /// Default deadline of a call in ns, used if neither caller nor method sets one.
     #[prost(uint64, tag = "5")]
     pub(crate) deadline_ns: u64,
+    /// With [`Stage::Leaving`]: the service restarts, and the process will accept calls again.
+    #[prost(bool, tag = "6")]
+    pub(crate) is_away: bool,
+    /// Hash of the process names of the sender's deployment; 0 if unknown.
+    #[prost(fixed64, tag = "7")]
+    pub(crate) deployment: u64,
+    /// Send time on the sender's wall clock; 0 if unknown.
+    #[prost(fixed64, tag = "8")]
+    pub(crate) sent_ns: u64,
 }
 
 /// Stage of a service in one process.
@@ -116,7 +125,11 @@ pub(crate) enum Stage {
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(crate) struct Discovery {}
+pub(crate) struct Discovery {
+    /// Hash of the process names of the sender's deployment; 0 if unknown.
+    #[prost(fixed64, tag = "1")]
+    pub(crate) deployment: u64,
+}
 
 /// A call.
 #[derive(Clone, PartialEq, Message)]

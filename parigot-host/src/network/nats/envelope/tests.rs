@@ -111,7 +111,7 @@ fn a_sender_without_a_valid_id_or_name_is_rejected() {
     };
     for sender in [without_id, with_control_characters] {
         assert_eq!(
-            Envelope::read(sender.write(PeerMessage::Discovery(Discovery {}))),
+            Envelope::read(sender.write(PeerMessage::Discovery(Discovery::default()))),
             Err(DecodeError::Malformed)
         );
     }

@@ -34,6 +34,9 @@ pub(super) struct Export {
     pub(super) stats: Stats,
     queue: Arc<EventQueue<GatewayEvent>>,
     calls: InboundCalls,
+    /// Number of subscriptions to the calls that have not ended. After a short pause, the old
+    /// subscription may end after the new one has begun.
+    subscriptions: usize,
     state: ExportState,
 }
 
@@ -47,10 +50,13 @@ pub(super) struct Stats {
     pub(super) time: Duration,
 }
 
-/// Progress of a withdrawal. Each state follows the one before.
+/// Progress of a withdrawal. Each state follows the one before, except that a paused service may
+/// be open again.
 enum ExportState {
     /// Calls arrive. The sender ends the subscription.
     Open(oneshot::Sender<()>),
+    /// The service restarts. The subscription is ending or has ended.
+    Paused,
     /// The subscription is ending. Calls in transit may still arrive.
     Closing,
     /// The subscription has ended. Chunks of accepted calls may still arrive.
@@ -91,6 +97,7 @@ impl Exports {
             stats: Stats::default(),
             queue,
             calls: InboundCalls::default(),
+            subscriptions: 1,
             state: ExportState::Open(close),
         };
         self.services.insert(service, export);
@@ -114,22 +121,56 @@ impl Exports {
         }
     }
 
+    /// Stops accepting calls to a service for the time of its restart.
+    pub(super) fn pause(&mut self, context: &NatsContext, service: &str) {
+        if let Some(export) = self.services.get_mut(service)
+            && matches!(export.state, ExportState::Open(_))
+        {
+            export.leave(ExportState::Paused);
+            export.announce(context);
+        }
+    }
+
+    /// Opens a paused service again, and returns the subject of its calls. `close` ends the new
+    /// subscription. The announcement follows once the subscription is active.
+    pub(super) fn resume(
+        &mut self,
+        context: &NatsContext,
+        service: &str,
+        close: oneshot::Sender<()>,
+    ) -> Option<String> {
+        let export = self.services.get_mut(service)?;
+        if !matches!(export.state, ExportState::Paused) {
+            return None;
+        }
+        export.state = ExportState::Open(close);
+        export.subscriptions += 1;
+        Some(export.subject(context))
+    }
+
     /// Starts to withdraw a service: ends the subscription to its calls.
     pub(super) fn withdraw(&mut self, context: &NatsContext, service: &str) {
         let Some(export) = self.services.get_mut(service) else {
             return;
         };
-        if let ExportState::Open(close) = std::mem::replace(&mut export.state, ExportState::Closing)
-        {
-            // Without a receiver the subscription has ended already.
-            _ = close.send(());
-        }
+        export.leave(ExportState::Closing);
         export.announce(context);
+        self.close_if_unsubscribed(context, service);
     }
 
     /// Continues to withdraw a service after the end of the subscription to its calls.
     pub(super) fn unsubscribed(&mut self, context: &NatsContext, service: &str) {
         if let Some(export) = self.services.get_mut(service) {
+            export.subscriptions -= 1;
+            self.close_if_unsubscribed(context, service);
+        }
+    }
+
+    fn close_if_unsubscribed(&mut self, context: &NatsContext, service: &str) {
+        if let Some(export) = self.services.get_mut(service)
+            && matches!(export.state, ExportState::Closing)
+            && export.subscriptions == 0
+        {
             export.state = ExportState::Closed;
             self.continue_withdrawal(context, service);
         }
@@ -207,6 +248,14 @@ impl Export {
         context.subjects.call(&self.spec.service, self.spec.schema)
     }
 
+    /// Moves to a state without a subscription, and ends the subscription.
+    fn leave(&mut self, state: ExportState) {
+        if let ExportState::Open(close) = std::mem::replace(&mut self.state, state) {
+            // Without a receiver the subscription has ended already.
+            _ = close.send(());
+        }
+    }
+
     fn announce(&self, context: &NatsContext) {
         let stage = if matches!(self.state, ExportState::Open(_)) {
             Stage::Ready
@@ -226,6 +275,9 @@ impl Export {
         } = &self.spec;
         let mut announcement = Announcement::new(service.clone(), *schema, methods.clone(), stage);
         announcement.deadline_ns = *deadline_ns;
+        announcement.deployment = context.deployment;
+        announcement.sent_ns = context.clock.wall_ns();
+        announcement.is_away = matches!(self.state, ExportState::Paused);
         context.send(
             context.subjects.ready(service),
             PeerMessage::Announcement(announcement),

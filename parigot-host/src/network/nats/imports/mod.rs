@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parigot_abi::id::CallId;
+use tracing::Level;
 
 use self::compare::compare;
 use super::chunks::{STALL_MAX, Transfers};
@@ -92,7 +93,9 @@ impl Imports {
     pub(super) fn discover(context: &NatsContext, service: &str) {
         context.send(
             context.subjects.query(service),
-            PeerMessage::Discovery(Discovery {}),
+            PeerMessage::Discovery(Discovery {
+                deployment: context.deployment,
+            }),
         );
     }
 
@@ -164,9 +167,8 @@ impl Imports {
             .registry
             .record_other_version(error.to_string(), context.now_ns())
         {
-            context
-                .log
-                .error(&format!("cannot call {service}: {error}"));
+            let text = format!("cannot call {service}: {error}");
+            context.log.about_peer(Level::ERROR, &text);
             context
                 .availability
                 .set_service(service, import.registry.availability());
@@ -192,13 +194,12 @@ impl Imports {
         context
             .availability
             .set_service(service, import.registry.availability());
+        let info = |text: String| context.log.about_peer(Level::INFO, &text);
         for PeerId { process, .. } in lost {
-            context
-                .log
-                .info(&format!("process {process} no longer offers {service}"));
+            info(format!("process {process} no longer offers {service}"));
         }
         for PeerId { process, .. } in leaving {
-            context.log.info(&format!(
+            info(format!(
                 "process {process} accepts no more calls to {service}"
             ));
         }
@@ -208,9 +209,7 @@ impl Imports {
             deadline_ns,
         } in found
         {
-            context
-                .log
-                .info(&format!("process {process} offers {service}"));
+            info(format!("process {process} offers {service}"));
             import.queue.push(RemoteEvent::Found {
                 methods,
                 deadline_ns,
@@ -261,12 +260,12 @@ impl Imports {
         let compatibility = match compare(&context.me, &import.spec, peer, reply) {
             Ok(warning) => {
                 if let Some(warning) = warning {
-                    context.log.warn(&warning);
+                    context.log.about_peer(Level::WARN, &warning);
                 }
                 Compatibility::Compatible
             }
             Err(reason) => {
-                context.log.error(&reason);
+                context.log.about_peer(Level::ERROR, &reason);
                 Compatibility::Incompatible(reason.into())
             }
         };

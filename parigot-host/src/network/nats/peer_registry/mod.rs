@@ -44,6 +44,8 @@ struct Peer {
     methods: Vec<String>,
     deadline_ns: u64,
     is_leaving: bool,
+    /// The peer is leaving only for the time of a restart.
+    is_away: bool,
     status: PeerStatus,
 }
 
@@ -88,6 +90,8 @@ pub(super) struct PeerChanges {
 pub(super) enum ServiceAvailability {
     NotOffered,
     Available,
+    /// The service restarts in all processes that offer it.
+    Restarting,
     /// All exporters are incompatible, for this reason.
     Incompatible(Arc<str>),
 }
@@ -146,6 +150,7 @@ impl PeerRegistry {
                 methods,
                 deadline_ns: announcement.deadline_ns,
                 is_leaving: stage == Stage::Leaving,
+                is_away: announcement.is_away,
                 status,
             },
         );
@@ -253,6 +258,9 @@ impl PeerRegistry {
     pub(super) fn availability(&self) -> ServiceAvailability {
         if self.accepting().next().is_some() {
             return ServiceAvailability::Available;
+        }
+        if self.compatible().any(|peer| peer.is_away) {
+            return ServiceAvailability::Restarting;
         }
         let incompatible =
             self.peers
@@ -364,6 +372,27 @@ mod tests {
             .unwrap();
         assert_eq!(changes.lost, [peer(1)]);
         assert_eq!(registry.possible_callees().count(), 0);
+    }
+
+    #[test]
+    fn a_peer_that_restarts_its_service_comes_back() {
+        let mut registry = PeerRegistry::new(7);
+        let mut away = announcement(7, Stage::Leaving);
+        away.is_away = true;
+        let ready = announcement(7, Stage::Ready);
+        registry.record(peer(1), ready.clone(), 0).unwrap();
+        let changes = registry.record(peer(1), away, 0).unwrap();
+        assert_eq!(changes.leaving, [peer(1)]);
+        assert!(matches!(
+            registry.availability(),
+            ServiceAvailability::Restarting
+        ));
+        let changes = registry.record(peer(1), ready, 0).unwrap();
+        assert_eq!(changes.found.len(), 1);
+        assert!(matches!(
+            registry.availability(),
+            ServiceAvailability::Available
+        ));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl FakePeer {
         let mut ready = self.client.listen(&self.subjects.ready(SERVICE));
         self.publish(
             &self.subjects.query(SERVICE),
-            PeerMessage::Discovery(Discovery {}),
+            PeerMessage::Discovery(Discovery::default()),
         );
         self.client.next(&mut ready);
     }

@@ -41,7 +41,7 @@ fn envelopes() -> Vec<Bytes> {
     let messages = [
         PeerMessage::Announcement(gone(SERVICE)),
         PeerMessage::Announcement(gone("another.v1.Service")),
-        PeerMessage::Discovery(Discovery {}),
+        PeerMessage::Discovery(Discovery::default()),
         PeerMessage::Request(RequestMessage::new(
             header,
             Content::Whole(Body::of(b"m", b"", b"p").unwrap()),

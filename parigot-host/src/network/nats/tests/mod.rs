@@ -9,6 +9,8 @@ mod large;
 mod log;
 mod login;
 mod outages;
+mod pauses;
+mod peer_checks;
 mod peers;
 mod permissions;
 mod server;
@@ -157,6 +159,7 @@ fn call_id(number: u128) -> CallId {
 fn identity(server: &Server, process: &str) -> ProcessIdentity {
     let network = Network {
         process: process.to_owned(),
+        processes: vec!["front".to_owned(), "kitchen".to_owned()],
         app: APP.to_owned(),
         servers: vec![server.nats()],
         login: None,
