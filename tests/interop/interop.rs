@@ -48,7 +48,8 @@ fn implementations_read_each_other() {
 /// Tests the messages of a case. Returns the number of bytes that Go has written.
 fn check(case: &Case, peer: &mut Peer) -> usize {
     let mut bytes = 0;
-    for message in case.messages {
+    let is_tried = |message: &&Message| reason(NOT_TRIED, message.name).is_none();
+    for message in case.messages.iter().filter(is_tried) {
         for seed in 0..SEEDS {
             let written = peer.fill(message.name, seed);
             let carried = !seed.is_multiple_of(NEGATIVE_PACKED) && in_protobuf(case, message);

@@ -54,6 +54,7 @@ impl NatsServer {
         self.address.starts_with("tls://")
     }
 
+    #[cfg(feature = "nats")]
     pub(crate) fn login(&self) -> Option<&ServerLogin> {
         self.login.as_ref()
     }

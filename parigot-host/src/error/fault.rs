@@ -63,6 +63,10 @@ pub(crate) enum GuestFault {
     Lost { exporter: String },
     /// A proxy cannot find the processes of its service.
     #[error("cannot find the processes that offer it: {reason}")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(dead_code, reason = "only proxies of other processes report it")
+    )]
     Undiscoverable { reason: String },
     /// The instance has another manifest than the guest's other instances.
     #[error("exports or requires other services than the guest's other instances")]

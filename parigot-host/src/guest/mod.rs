@@ -10,11 +10,11 @@
 //! | `builtin.rs` | guests that are part of the host |
 //! | `budget.rs`, `epoch_ticker.rs` | limit on the CPU time of a turn |
 //! | `memory_limiter.rs` | limit on the memory of an instance |
+//! | `memory_range.rs` | checked parts of a guest's memory |
 //! | `stack_pointer.rs` | access to the pointer to the stack in a guest's memory |
 //! | `stack.rs` | limit on the depth of calls |
 
 pub(crate) mod budget;
-#[cfg(any(feature = "nats", feature = "testing"))]
 pub(crate) mod builtin;
 pub(crate) mod code;
 pub(crate) mod epoch_ticker;

@@ -235,7 +235,6 @@ impl Instance {
     }
 
     /// Gives a proxy a turn, in which it reads its queue of remote events.
-    #[cfg(feature = "nats")]
     pub(crate) fn notify(&self) -> Wake {
         self.slot.notify()
     }
