@@ -4,8 +4,13 @@ use e2e::{App, Ended, Language, Nats, PAIRS, go_guest, guest};
 
 /// Runs the driver with these calls against the echo service, which is not restarted.
 fn drive(calls: &[&str]) -> Ended {
+    drive_with("", calls)
+}
+
+/// Runs the driver with these calls to a service with these keys.
+fn drive_with(keys: &str, calls: &[&str]) -> Ended {
     let deployment = format!(
-        "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n\
+        "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n{keys}\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\nlog = \"16MiB\"\n"
     );
     App::new(&deployment)
@@ -205,7 +210,8 @@ fn a_message_that_is_too_long_fails_at_its_sender() {
 
 #[test]
 fn a_call_that_was_not_delivered_is_refused() {
-    let ended = drive(&["150ms:echo:1@60000?+~spin?"]);
+    let calls = ["150ms:echo:1@60000?+~spin?"];
+    let ended = drive_with("budget = \"400ms\"\n", &calls);
     let messages = ended.messages_of("driver");
     let [later, spin] = &messages[..] else {
         panic!("{}", ended.stderr)
