@@ -30,6 +30,12 @@ pub(crate) trait InstanceFactory: Send + Sync {
         false
     }
 
+    /// Returns true if turns have a budget: not those of proxies and fakes, whose manifests repeat
+    /// the declarations of other guests.
+    fn has_budget(&self) -> bool {
+        false
+    }
+
     /// Returns the descriptors that the guest carries outside its manifest: a serialized
     /// `FileDescriptorSet`, or empty.
     fn descriptors(&self) -> &[u8] {

@@ -100,6 +100,10 @@ impl InstanceFactory for GuestModule {
         Ok(Box::new(guest))
     }
 
+    fn has_budget(&self) -> bool {
+        true
+    }
+
     fn listens(&self) -> bool {
         self.module
             .imports()

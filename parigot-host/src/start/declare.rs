@@ -176,7 +176,9 @@ impl<'s> Declarer<'s> {
         };
         match init_turn(spec, &*factory, params, self.settings, self.randomness) {
             Ok(init) => {
-                check_budgets(spec, &init.manifest)?;
+                if factory.has_budget() {
+                    check_budgets(spec, &init.manifest)?;
+                }
                 Ok(DeclaredGuest {
                     spec,
                     factory,

@@ -16,7 +16,7 @@ use super::native::NativeFactory;
 use super::panic_text;
 use crate::compile::code_cache;
 use crate::deployment::{
-    BUDGET_MAX, Deployment, GuestSpec, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
+    Deployment, GuestSpec, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
 };
 use crate::guest::code::InstanceFactory;
 
@@ -186,10 +186,8 @@ impl TestHost {
         self.fake(&stdio.fake())
     }
 
-    fn factory(self, mut guest: GuestSpec, factory: impl InstanceFactory + 'static) -> Self {
+    fn factory(self, guest: GuestSpec, factory: impl InstanceFactory + 'static) -> Self {
         let name = guest.name.clone();
-        // Budgets are not watched here, so those that the methods declare need no permission.
-        guest.budget_max = Some(BUDGET_MAX);
         let mut host = self.guest(guest);
         host.factories.insert(name, Arc::new(factory));
         host

@@ -50,6 +50,10 @@ impl InstanceFactory for InterceptedFactory {
         Ok(Box::new(Intercepted::new(self, inner)))
     }
 
+    fn has_budget(&self) -> bool {
+        self.inner.has_budget()
+    }
+
     fn descriptors(&self) -> &[u8] {
         self.inner.descriptors()
     }
