@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_growth_that_fails_is_returned() {
         let pool = MemoryPool::new(Some(100));
-        let mut limits = Limits::new(100, pool);
+        let mut limits = Limits::new(101, pool);
         assert!(grow(&mut limits, 1, 101));
         limits
             .memory_grow_failed(wasmtime::Error::msg("no memory"))
