@@ -24,11 +24,16 @@
 //! | 100 | u32 | | reserved, zero |
 //! | 104 | u64 | guest | `begun` of inbound calls with numbers below 2^63; see below |
 //! | 112 | u64 | guest | `begun` of inbound calls with numbers from 2^63 |
-//! | 120 | | | reserved, zero |
+//! | 120 | u64 | guest | `marking_address`, in Go guests: see below; 0 in others |
+//! | 128 | | | reserved, zero |
 //!
 //! The host sets `outbox_committed` to 0 before each turn. It sets `timers_moved` to a value other
 //! than 0 once the guest has read its clock in the current turn, and if one of the guest's timers
 //! is due.
+//!
+//! `marking_address` is the address of a `u32` that is not 0 while Go's garbage collector marks.
+//! The host reads the number in turns that last for milliseconds. A guest that leaves the address
+//! at 0 is treated as a guest whose collector never marks.
 //!
 //! After a trap, the host reads the committed outbox and the panic's text once, and never enters
 //! the guest again. Therefore the guest stores `outbox_committed` only after the bytes of a frame.
@@ -83,13 +88,16 @@ pub struct Control {
     timers_moved: AtomicU32,
     reserved: u32,
     begun: [AtomicU64; 2],
-    reserved_end: [u64; 17],
+    marking_address: u64,
+    reserved_end: [u64; 16],
 }
 
 /// Offset of `yield_now`, which the host writes, in bytes.
 pub const YIELD_NOW_OFFSET: usize = core::mem::offset_of!(Control, yield_now);
 /// Offset of `timers_moved`, which the host writes for guests in Go, in bytes.
 pub const TIMERS_MOVED_OFFSET: usize = core::mem::offset_of!(Control, timers_moved);
+/// Offset of `marking_address`, which guests in Go set, in bytes.
+pub const MARKING_ADDRESS_OFFSET: usize = core::mem::offset_of!(Control, marking_address);
 /// Offset of `outbox_committed`, which the host sets to 0 before each turn, in bytes.
 pub const OUTBOX_COMMITTED_OFFSET: usize = core::mem::offset_of!(Control, outbox_committed);
 
@@ -97,6 +105,7 @@ const _: () = assert!(
     CONTROL_BYTES == 256
         && YIELD_NOW_OFFSET == 48
         && TIMERS_MOVED_OFFSET == 96
+        && MARKING_ADDRESS_OFFSET == 120
         && OUTBOX_COMMITTED_OFFSET == 24
         && core::mem::offset_of!(Control, begun) == 104
 );
@@ -122,7 +131,8 @@ impl Control {
             timers_moved: AtomicU32::new(0),
             reserved: 0,
             begun: [const { AtomicU64::new(0) }; 2],
-            reserved_end: [0; 17],
+            marking_address: 0,
+            reserved_end: [0; 16],
         }
     }
 

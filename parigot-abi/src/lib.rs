@@ -61,6 +61,13 @@
 //! - A read of [`GO_PARKED_FD`] never ends. A goroutine in such a read keeps the runtime from
 //!   reporting a deadlock while the guest waits for its host.
 //!
+//! Go's clock stands still during a turn, with one exception. While the garbage collector marks in
+//! a turn that has lasted for some milliseconds, the monotonic clock moves on, and a poll without
+//! waiting reports [`GO_IDLE_FD`] as readable although goroutines can run. The collector then ends
+//! its work for this turn, and the host runs the next turn at once. The guest shows by
+//! `marking_address` of the control block when the collector marks; without that address a whole
+//! collection takes one turn.
+//!
 //! A third descriptor takes the log lines of a guest that has not sent its manifest, which is its
 //! first frame: each write to [`GO_LOG_FD`] is one frame of the kind [`Kind::Log`]. The host reads
 //! such lines also if the guest ends before its first turn does.

@@ -3,6 +3,7 @@
 //! | limit | constant | beyond it |
 //! |---|---|---|
 //! | CPU time between awaits | [`BUDGET_DEFAULT`], up to [`BUDGET_MAX`] | the guest is killed |
+//! | CPU time of Go's garbage collector in a turn | [`MARKING_PER_MIB`] | counts for the budget |
 //! | memory of an instance | [`MEMORY_BYTES_DEFAULT`] | allocation fails |
 //! | entries of the function table | [`TABLE_ENTRIES_MAX`] | start refused, or growth fails |
 //! | stack on the thread | [`GUEST_STACK_BYTES`] | the guest traps |
@@ -38,6 +39,15 @@ pub const BUDGET_DEFAULT: Duration = Duration::from_millis(50);
 
 /// Largest budget of a guest or a method.
 pub const BUDGET_MAX: Duration = Duration::from_secs(60);
+
+/// CPU time that a turn of a guest in Go may take to mark live objects, on top of its budget, for
+/// each MiB of the guest's memory. Marking takes about 1 ms for each MiB of live objects.
+pub(crate) const MARKING_PER_MIB: Duration = Duration::from_millis(4);
+
+/// Returns the CPU time for marking in a guest with a memory of that size.
+pub(crate) fn marking_time_max(memory_bytes: usize) -> Duration {
+    MARKING_PER_MIB * (memory_bytes >> 20) as u32
+}
 
 /// Time of a call, unless the deployment, the method or the caller sets a deadline.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);

@@ -48,7 +48,8 @@ type Control struct {
 	timersMoved     atomic.Uint32
 	_               uint32
 	begun           [2]atomic.Uint64
-	_               [17]uint64
+	markingAddress  atomic.Uint64
+	_               [16]uint64
 }
 
 // Open sets the fields that are not 0 at the start: no call is being served, and no wake time is
@@ -95,6 +96,9 @@ func (c *Control) YieldNow() bool { return c.yieldNow.Load() != 0 }
 // this flag when the guest reads the clock, as every guest that sets a timer does, and when a timer
 // is due.
 func (c *Control) TimersMoved() bool { return c.timersMoved.Load() != 0 }
+
+// SetMarkingAddress sets the address of a uint32 that is not 0 while the garbage collector marks.
+func (c *Control) SetMarkingAddress(address uint64) { c.markingAddress.Store(address) }
 
 // SetTurn sets the result of the turn: ready work, the latest time of the next turn, and the number
 // of polled tasks.

@@ -276,6 +276,7 @@ func TestControlBlocks(t *testing.T) {
 		control.SetPanic(number("panic_bytes"))
 		control.SetBegun(number("begun_low"))
 		control.SetBegun(number("begun_high"))
+		control.SetMarkingAddress(number("marking_address"))
 		memory := (*[abi.ControlBytes]byte)(unsafe.Pointer(&control))
 		check(t, unsafe.Sizeof(control), abi.ControlBytes)
 		check(t, control.YieldNow(), false)

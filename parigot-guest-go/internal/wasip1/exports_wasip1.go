@@ -38,6 +38,13 @@ type polled struct{ begun, most uint32 }
 //go:linkname userMain main.main
 func userMain()
 
+// writeBarrier is not 0 while the garbage collector marks. Go's runtime promises to keep it for
+// packages that use it in this way. The host reads it in long turns, to spread the marking over
+// several turns.
+//
+//go:linkname writeBarrier runtime.writeBarrier
+var writeBarrier uint32
+
 //go:wasmexport parigot_abi
 func exportABI() uint32 { return abi.Current.Packed() }
 
@@ -45,12 +52,14 @@ func exportABI() uint32 { return abi.Current.Packed() }
 func exportOpen() uint32 {
 	control.Open()
 	control.SetPanicBuffer(address(&panicText[0]), uint64(len(panicText)))
+	control.SetMarkingAddress(address(&writeBarrier))
 	theGuest = guest.New(&sent, time.Now())
 	theGuest.MayBegin = mayBegin
 	guest.SetCurrent(theGuest)
 	theGuest.EndTurn = endTurn
 	theGuest.Clock = func() uint64 { return turnNS }
 	pullTurn, _ = iter.Pull(endIdleTurns)
+	watchSweeps()
 	parked := os.NewFile(abi.ParkedFD, "parked")
 	// While a goroutine waits for a descriptor, the runtime does not report a deadlock.
 	go func() {
@@ -83,7 +92,7 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 		panic("parigot: main blocks before it has called Launch or Run")
 	}
 	// No wake time: the host knows from Go's runtime when the next timer is due.
-	control.SetTurn(theGuest.Waiting(), abi.Never, uint64(polls.begun))
+	control.SetTurn(theGuest.Waiting() || isCut, abi.Never, uint64(polls.begun))
 	return turnOK
 }
 

@@ -18,6 +18,9 @@ var (
 	// isPulled is true while exportTurn waits for the end of the turn. Until then, other goroutines
 	// run only during a garbage collection, and must not end the turn.
 	isPulled bool
+	// timersUnknown is true if a turn has ended before the scheduler could tell the host when the
+	// next timer is due.
+	timersUnknown bool
 )
 
 // runTurn resumes the goroutine that ended the last turn, and returns at the end of this turn.
@@ -52,6 +55,7 @@ func endIdleTurns(yield func(struct{}) bool) {
 			panic(err)
 		}
 		if isPulled {
+			timersUnknown = false
 			yieldToHost()
 		}
 	}
@@ -63,7 +67,7 @@ func endIdleTurns(yield func(struct{}) bool) {
 // endTurn returns false, and the turn continues, if another goroutine can run, or if the host does
 // not know when the next timer is due.
 func endTurn() bool {
-	if !isPulled || control.TimersMoved() || othersCanRun() {
+	if !isPulled || timersUnknown || control.TimersMoved() || othersCanRun() {
 		return false
 	}
 	yieldToHost()
@@ -86,6 +90,11 @@ func othersCanRun() bool {
 		// much more expensive read of the metric.
 		return false
 	}
+	return anyRunnable()
+}
+
+// anyRunnable reports whether another goroutine can run, the runtime's own goroutines included.
+func anyRunnable() bool {
 	metrics.Read(runnable)
 	return runnable[0].Value.Uint64() > 0
 }

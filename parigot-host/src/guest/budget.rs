@@ -15,6 +15,10 @@
 //! CPU time of the thread, not wall-clock time: a busy machine, a debugger or a suspend must not
 //! kill a guest.
 //!
+//! Time in which the garbage collector of a guest in Go has worked is not counted, up to
+//! [`marking_time_max`](crate::limits::marking_time_max) in a turn. The guest itself shows whether
+//! its collector works, so the limit also holds for a guest that pretends.
+//!
 //! A guest names the running call and its method in its control block, and the fault reports the
 //! name. A method may declare a larger budget than the guest's, up to `budget_max` of the
 //! deployment: a manifest that declares more is refused at the start. The larger budget applies
@@ -63,6 +67,10 @@ pub(crate) struct Watch {
     /// CPU time of the thread when the count started; `None` before the first tick of the turn. A
     /// later reading minus this one is the time spent, because a turn stays on one thread.
     since: Option<Duration>,
+    /// CPU time of the thread at the last tick.
+    last: Duration,
+    /// CPU time of the guest's garbage collector in this turn.
+    collected: Duration,
 }
 
 /// Effect of a tick on the turn that it falls into.
@@ -104,7 +112,14 @@ impl Watch {
             has_asked: false,
             served: Vec::new(),
             since: None,
+            last: Duration::ZERO,
+            collected: Duration::ZERO,
         }
+    }
+
+    /// Returns true if the guest is asked to yield at the first tick.
+    pub(crate) fn yields_on_first_tick(&self) -> bool {
+        self.yields_on_first_tick
     }
 
     /// Returns true if a method has a larger budget than the guest.
@@ -147,13 +162,18 @@ impl Watch {
     /// withdrawn.
     pub(crate) fn begin_turn(&mut self) -> bool {
         self.since = None;
+        self.collected = Duration::ZERO;
         std::mem::take(&mut self.has_asked)
     }
 
     /// Handles a tick within a turn; `view` is the guest's control block, if readable.
-    pub(crate) fn tick(&mut self, view: Option<&ControlView>) -> Tick {
+    ///
+    /// If the guest's garbage collector has worked since the last tick, `collector` is the time
+    /// that the collector may have in one turn on top of the budget.
+    pub(crate) fn tick(&mut self, view: Option<&ControlView>, collector: Option<Duration>) -> Tick {
         let now = ThreadTime::now().as_duration();
-        let Some(since) = self.since else {
+        let since_last = now.saturating_sub(std::mem::replace(&mut self.last, now));
+        let Some(since) = &mut self.since else {
             self.since = Some(now);
             self.has_asked = self.yields_on_first_tick;
             return if self.yields_on_first_tick {
@@ -162,6 +182,11 @@ impl Watch {
                 Tick::Continue
             };
         };
+        if collector.is_some_and(|max| self.collected + since_last <= max) {
+            self.collected += since_last;
+            *since += since_last;
+        }
+        let since = *since;
         let budget = view
             .filter(|view| self.served.contains(&view.progress_call))
             .and_then(|view| self.budgets.method(view))
@@ -229,9 +254,9 @@ mod tests {
 
     /// Ticks until the budget is exceeded, and returns the fault. The loop spends the CPU time.
     fn tick_until_killed(watch: &mut Watch, view: Option<&ControlView>) -> OverBudget {
-        assert_eq!(watch.tick(view), Tick::AskToYield);
+        assert_eq!(watch.tick(view, None), Tick::AskToYield);
         loop {
-            if let Tick::Kill(fault) = watch.tick(view) {
+            if let Tick::Kill(fault) = watch.tick(view, None) {
                 return fault;
             }
         }
@@ -288,12 +313,29 @@ mod tests {
             ..watch(Duration::from_millis(2), Duration::ZERO)
         };
         let begin = ThreadTime::now();
-        assert_eq!(watch.tick(None), Tick::Continue);
-        while watch.tick(None) != Tick::AskToYield {}
+        assert_eq!(watch.tick(None, None), Tick::Continue);
+        while watch.tick(None, None) != Tick::AskToYield {}
         assert!(begin.elapsed() >= Duration::from_millis(2));
-        while watch.tick(None) == Tick::Continue {}
+        while watch.tick(None, None) == Tick::Continue {}
         assert!(begin.elapsed() >= Duration::from_millis(4));
         assert!(watch.begin_turn());
+    }
+
+    #[test]
+    fn the_collector_has_time_of_its_own_up_to_its_limit() {
+        let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
+        assert_eq!(watch.tick(None, None), Tick::AskToYield);
+        let begin = ThreadTime::now();
+        let limit = Duration::from_millis(10);
+        let fault = loop {
+            if let Tick::Kill(fault) = watch.tick(None, Some(limit)) {
+                break fault;
+            }
+        };
+        assert!(begin.elapsed() >= Duration::from_millis(12));
+        assert_eq!(fault.budget, Duration::from_millis(2));
+        watch.begin_turn();
+        tick_until_killed(&mut watch, None);
     }
 
     #[test]
@@ -302,6 +344,6 @@ mod tests {
         assert!(!watch.begin_turn());
         tick_until_killed(&mut watch, None);
         assert!(watch.begin_turn());
-        assert_eq!(watch.tick(None), Tick::AskToYield);
+        assert_eq!(watch.tick(None, None), Tick::AskToYield);
     }
 }

@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 /// Time between two ticks. A budget begins and ends at a tick, and both may be late on a busy
 /// machine. At 2 ms a budget of 50 ms still ends before 60 ms.
-const TICK: Duration = Duration::from_millis(2);
+pub(crate) const TICK: Duration = Duration::from_millis(2);
 
 /// Ticking thread, which ends when the ticker is dropped.
 pub(crate) struct EpochTicker {

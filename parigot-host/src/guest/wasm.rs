@@ -32,7 +32,7 @@ use crate::guest::memory_range::{range, slice};
 use crate::guest::stack_pointer::STACK_POINTER_EXPORT;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasi::imports;
-use crate::limits::REASON_BYTES_MAX;
+use crate::limits::{REASON_BYTES_MAX, marking_time_max};
 use crate::log::guest_log::GuestLine;
 
 /// Compiled module whose imports and exports conform to the ABI.
@@ -265,13 +265,17 @@ impl GuestInstance for WasmGuest {
             u64::MAX
         };
         Ok(Turn {
-            has_more_work: self.view.more,
+            has_more_work: self.view.more || self.is_go && self.store.data().wasi.is_cut(),
             wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns),
         })
     }
 
     fn set_manifest(&mut self, manifest: &Manifest) {
-        self.store.data_mut().watch.set_manifest(manifest);
+        let Data { wasi, watch, .. } = self.store.data_mut();
+        watch.set_manifest(manifest);
+        if watch.yields_on_first_tick() {
+            wasi.spread_marking();
+        }
     }
 
     fn active_call(&self) -> Option<ActiveCall> {
@@ -452,7 +456,13 @@ fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadli
     let block =
         control.and_then(|(memory, at)| memory.data(&context).get(at as usize..)?.first_chunk());
     let view = block.map(ControlView::read);
-    match context.data_mut().watch.tick(view.as_ref()) {
+    // The time of Go's garbage collector counts apart from the time of the guest's own code.
+    let collector = control.and_then(|(memory, at)| {
+        let (memory, data) = memory.data_and_store_mut(&mut context);
+        let has_worked = data.wasi.tick(memory, at);
+        has_worked.then(|| marking_time_max(memory.len()))
+    });
+    match context.data_mut().watch.tick(view.as_ref(), collector) {
         Tick::Continue => {}
         Tick::AskToYield => set_yield_now(&mut context, 1),
         Tick::Kill(over_budget) => return Err(wasmtime::Error::new(over_budget)),

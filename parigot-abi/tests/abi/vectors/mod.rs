@@ -5,7 +5,8 @@ mod case;
 mod ids;
 
 use parigot_abi::control::{
-    CONTROL_BYTES, Control, ControlView, TIMERS_MOVED_OFFSET, YIELD_NOW_OFFSET,
+    CONTROL_BYTES, Control, ControlView, MARKING_ADDRESS_OFFSET, TIMERS_MOVED_OFFSET,
+    YIELD_NOW_OFFSET,
 };
 use parigot_abi::frame::{Frames, Level, NO_DEADLINE};
 use parigot_abi::manifest::{Manifest, Method, MethodFlags, Requirement, Service};
@@ -341,6 +342,9 @@ fn control_blocks() {
         // SAFETY: the block has the size of the array, consists of numbers without padding, and has
         // no other borrow.
         let memory = unsafe { &mut *(&raw mut control).cast::<[u8; CONTROL_BYTES]>() };
+        // Only guests in Go set this field.
+        memory[MARKING_ADDRESS_OFFSET..][..8]
+            .copy_from_slice(&case.number::<u64>("marking_address").to_le_bytes());
         for written_by_host in [YIELD_NOW_OFFSET, TIMERS_MOVED_OFFSET] {
             memory[written_by_host..][..4].copy_from_slice(&bytes[written_by_host..][..4]);
         }

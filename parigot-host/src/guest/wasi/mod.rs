@@ -9,7 +9,7 @@
 //! | import | effect |
 //! |---|---|
 //! | `args_*`, `environ_*` | arguments and environment of the deployment |
-//! | `clock_time_get` | the time of the turn, which stands still during it |
+//! | `clock_time_get` | the time of the turn, which stands still during it, except in [`marking`] |
 //! | `random_get` | bytes of a generator that the host has seeded |
 //! | `fd_write` | descriptors 1 and 2: lines for the log; [`LOG_FD`]: a log frame each |
 //! | `fd_read`, `fd_fdstat_get` | the two descriptors below |
@@ -30,7 +30,7 @@
 //! duration determines the time of the guest's next turn ([`Wasi::end_turn`]). The descriptor is
 //! reported as readable, one read of the descriptor succeeds, and the parked goroutine lets
 //! `parigot_turn` return. A poll with a timeout of zero only looks for ready events, and gets no
-//! event.
+//! event, except in [`marking`].
 //!
 //! A guest may end a turn without the poll, which is much cheaper, if the guest knows otherwise
 //! that no goroutine can run. The first timer then stays the one known before. This is valid if no
@@ -54,6 +54,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use wasmtime::Memory;
 
+use self::marking::{Marking, is_marking};
 use self::memory::{Errno, GuestMemory, u64_at};
 use self::output::{Output, Stream};
 use self::report::Report;
@@ -63,6 +64,7 @@ use crate::log::guest_log::GuestLine;
 
 pub(crate) mod go_module;
 pub(crate) mod imports;
+mod marking;
 mod memory;
 pub(crate) mod output;
 mod poll;
@@ -94,9 +96,11 @@ pub(crate) struct Wasi {
     args: Vec<Vec<u8>>,
     env: Vec<Vec<u8>>,
     rng: StdRng,
-    monotonic_ns: u64,
     wall_ns: u64,
     wake_at_ns: u64,
+    marking: Marking,
+    /// Set if the last turn ended although goroutines could run.
+    is_cut: bool,
     /// Address of `timers_moved` in the guest's control block, once known.
     timers_moved: Option<u32>,
     /// Lets the next read of [`IDLE_FD`] succeed.
@@ -137,9 +141,10 @@ impl Wasi {
                 .map(|(key, value)| with_nul(format!("{key}={value}")))
                 .collect(),
             rng: StdRng::from_seed(seed),
-            monotonic_ns: 0,
             wall_ns: 0,
             wake_at_ns: NEVER,
+            marking: Marking::default(),
+            is_cut: false,
             timers_moved: None,
             idle_is_readable: false,
             blocked_polls: 0,
@@ -152,22 +157,41 @@ impl Wasi {
 
     /// Sets the time of a turn; needed also before `_initialize`, which reads the time too.
     pub(crate) fn begin_turn(&mut self, monotonic_ns: u64, wall_ns: u64) {
-        self.monotonic_ns = monotonic_ns;
+        self.marking.begin_turn(monotonic_ns);
         self.wall_ns = wall_ns;
         self.idle_is_readable = false;
         self.blocked_polls = 0;
         self.outbox_at_stderr = 0;
     }
 
-    /// Sets `timers_moved` in the memory if a timer is due, and from now on at each read of the
-    /// clock.
+    /// Sets `timers_moved` in the memory if a timer is or may be due, and from now on at each read
+    /// of the clock.
     pub(crate) fn show_timers(&mut self, memory: &mut [u8], control: u32) {
         let at = GuestMemory::behind(control, TIMERS_MOVED_OFFSET);
-        let is_due = self.wake_at_ns <= self.monotonic_ns;
+        // The last turn did not get as far as the poll that reports the first timer.
+        let may_be_due = std::mem::take(&mut self.is_cut);
+        let is_due = may_be_due || self.wake_at_ns <= self.marking.now_ns();
         self.timers_moved = GuestMemory(memory)
             .write_u32(at, is_due.into())
             .is_ok()
             .then_some(at);
+    }
+
+    /// Spreads the marking of the garbage collector over turns from now on: see
+    /// [`marking`](self::marking).
+    pub(crate) fn spread_marking(&mut self) {
+        self.marking.spread();
+    }
+
+    /// Handles a tick of the budget within a turn. Returns true if the guest's garbage collector
+    /// has worked since the last tick.
+    pub(crate) fn tick(&mut self, memory: &mut [u8], control: u32) -> bool {
+        is_marking(&GuestMemory(memory), control) && self.marking.tick()
+    }
+
+    /// Returns true if the turn ended although goroutines could run.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Returns the time of the guest's first timer on its monotonic clock, or [`NEVER`].
@@ -245,7 +269,7 @@ impl Wasi {
     ) -> Result<(), Errno> {
         let ns = match clock {
             0 => self.wall_ns,
-            1 => self.monotonic_ns.saturating_add(MONOTONIC_OFFSET_NS),
+            1 => self.marking.read().saturating_add(MONOTONIC_OFFSET_NS),
             _ => return Err(Errno::Inval),
         };
         // A timer can only be set by code that reads the clock first.

@@ -42,7 +42,13 @@ impl Wasi {
             return Ok(wanted.refused);
         }
         if wanted.timeout_ns == Some(0) {
-            return Ok(Vec::new());
+            let ends_turn = self.marking.poll();
+            let idle = wanted.idle.filter(|_| ends_turn);
+            if idle.is_some() {
+                self.is_cut = true;
+                self.idle_is_readable = true;
+            }
+            return Ok(idle.into_iter().collect());
         }
         let Some(idle) = wanted.idle else {
             // Not an error at once: Go's runtime also polls for a clock alone with a very short
@@ -55,10 +61,11 @@ impl Wasi {
             };
         };
         self.blocked_polls = 0;
-        self.wake_at_ns = wanted
-            .timeout_ns
-            .map_or(NEVER, |timeout| self.monotonic_ns.saturating_add(timeout));
+        self.wake_at_ns = wanted.timeout_ns.map_or(NEVER, |timeout| {
+            self.marking.now_ns().saturating_add(timeout)
+        });
         self.idle_is_readable = true;
+        self.is_cut = false;
         Ok(vec![idle])
     }
 }

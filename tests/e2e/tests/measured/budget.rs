@@ -125,7 +125,7 @@ fn methods_within_their_budget_are_never_killed() {
 }
 
 /// A clock that advances with the CPU time of this process, so that other processes do not count.
-struct CpuClock;
+pub(crate) struct CpuClock;
 
 impl Clock for CpuClock {
     fn monotonic_ns(&self) -> u64 {

@@ -5,6 +5,7 @@
 //! Cargo runs one test binary at a time.
 
 mod budget;
+mod collector;
 mod go_bars;
 mod idle;
 mod restarts;

@@ -9,7 +9,7 @@ use crate::guest::wasi::memory::{Errno, GuestMemory, u32_at, u64_at};
 use crate::guest::wasi::poll::{Event, SUBSCRIPTIONS_MAX};
 use crate::guest::wasi::{IDLE_FD, PARKED_FD, Wasi};
 
-const CLOCK: u8 = Event::CLOCK;
+pub(super) const CLOCK: u8 = Event::CLOCK;
 const READ: u8 = Event::READ;
 const WRITE: u8 = Event::WRITE;
 
@@ -82,7 +82,7 @@ fn addresses_outside_the_memory_are_faults() {
 }
 
 /// Returns the record of a subscription.
-fn subscription(kind: u8, fd_or_clock: u32, timeout_ns: u64, flags: u8) -> [u8; 48] {
+pub(super) fn subscription(kind: u8, fd_or_clock: u32, timeout_ns: u64, flags: u8) -> [u8; 48] {
     let mut record = [0; 48];
     (record[0], record[8], record[40]) = (fd_or_clock as u8, kind, flags);
     record[16..20].copy_from_slice(&fd_or_clock.to_le_bytes());
@@ -91,7 +91,7 @@ fn subscription(kind: u8, fd_or_clock: u32, timeout_ns: u64, flags: u8) -> [u8; 
 }
 
 /// Polls, and returns the mark and the errno of each event.
-fn poll(wasi: &mut Wasi, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16)>, Errno> {
+pub(super) fn poll(wasi: &mut Wasi, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16)>, Errno> {
     let mut bytes = [&subscriptions.concat()[..], &[0xff; 1024]].concat();
     let events = subscriptions.len() * 48;
     let count = subscriptions.len() as u32;
@@ -111,11 +111,11 @@ fn poll(wasi: &mut Wasi, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16)>, 
 }
 
 /// Reads one byte from [`IDLE_FD`].
-fn read_idle(wasi: &mut Wasi, bytes: &mut [u8]) -> Result<(), Errno> {
+pub(super) fn read_idle(wasi: &mut Wasi, bytes: &mut [u8]) -> Result<(), Errno> {
     wasi.fd_read(GuestMemory(bytes), IDLE_FD, 0, 1, 8)
 }
 
-fn idle() -> [u8; 48] {
+pub(super) fn idle() -> [u8; 48] {
     subscription(READ, IDLE_FD, 0, 0)
 }
 

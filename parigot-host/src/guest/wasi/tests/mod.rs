@@ -3,6 +3,7 @@
 
 mod calls;
 mod go_module;
+mod marking;
 mod sandbox;
 mod turns;
 
