@@ -37,69 +37,10 @@ impl Feed for Desk {
     ) -> Result<(), Failure<FeedErr>> {
         let _dropped = Dropped(cx.background());
         let (command, argument) = request.text.split_once(' ').unwrap_or((&request.text, ""));
-        let count = || argument.parse::<usize>().expect("a number must follow");
-        match command {
-            "count" => {
-                for number in 0..count() {
-                    responses.send(item(number.to_string())).await?;
-                }
-            }
-            "all" => {
-                let items = stream::iter((0..count()).map(|number| item(number.to_string())));
-                responses.send_all(items).await?;
-            }
-            "bytes" => loop {
-                responses.send(item("x".repeat(count()))).await?;
-            },
-            "careless" => {
-                let _ = responses.send(item("x".repeat(count()))).await;
-                let _ = responses.send(item("more")).await;
-            }
-            "conclude" => {
-                while responses.send(item("")).await.is_ok() {}
-                cx.yield_now().await;
-                info!(cx, "closed {}", responses.is_closed());
-            }
-            "sleep" => {
-                responses.send(item("before")).await?;
-                cx.sleep(Duration::from_secs(1)).await;
-                responses.send(item("after")).await?;
-            }
-            "fail" => {
-                responses.send(item("one")).await?;
-                return Err(FeedErr::Full.into());
-            }
-            "headers" => {
-                cx.set_header("served-by", "desk");
-                cx.set_trailer("cost", "1");
-                responses.send(item("one")).await?;
-                cx.set_header("late", "yes");
-                cx.set_trailer("cost", "2");
-            }
-            "open" => {
-                cx.set_header("served-by", "desk");
-                responses.open();
-                responses.open();
-                cx.sleep(Duration::from_secs(1)).await;
-            }
-            "open-bare" => responses.open(),
-            "try" => {
-                let mut sent = 0;
-                while responses.try_send(item("")).is_ok() {
-                    sent += 1;
-                }
-                let full = responses.try_send(item("full"));
-                info!(
-                    cx,
-                    "sent {sent}, then {}",
-                    full.is_err_and(|error| error.is_full())
-                );
-                responses.ready().await?;
-                assert!(responses.try_send(item("last")).is_ok());
-            }
-            other => panic!("unknown command {other}"),
+        match argument.parse::<usize>() {
+            Ok(count) => send(command, count, responses).await,
+            Err(_) => act(command, cx, responses).await,
         }
-        Ok(())
     }
 
     async fn upload(
@@ -138,4 +79,86 @@ impl Feed for Desk {
         }
         Ok(())
     }
+}
+
+/// Sends items, as many or as long as `count` says.
+async fn send(
+    command: &str,
+    count: usize,
+    responses: &mut Responses<Item>,
+) -> Result<(), Failure<FeedErr>> {
+    match command {
+        "count" => {
+            for number in 0..count {
+                responses.send(item(number.to_string())).await?;
+            }
+        }
+        "all" => {
+            let items = stream::iter((0..count).map(|number| item(number.to_string())));
+            responses.send_all(items).await?;
+        }
+        "bytes" => loop {
+            responses.send(item("x".repeat(count))).await?;
+        },
+        "careless" => {
+            let _ = responses.send(item("x".repeat(count))).await;
+            let _ = responses.send(item("more")).await;
+        }
+        other => panic!("unknown command {other}"),
+    }
+    Ok(())
+}
+
+/// Uses the sink in the way that the command says.
+async fn act(
+    command: &str,
+    cx: &Context,
+    responses: &mut Responses<Item>,
+) -> Result<(), Failure<FeedErr>> {
+    match command {
+        "conclude" => {
+            while responses.send(item("")).await.is_ok() {}
+            cx.yield_now().await;
+            info!(cx, "closed {}", responses.is_closed());
+        }
+        "sleep" => {
+            responses.send(item("before")).await?;
+            cx.sleep(Duration::from_secs(1)).await;
+            responses.send(item("after")).await?;
+        }
+        "fail" => {
+            responses.send(item("one")).await?;
+            return Err(FeedErr::Full.into());
+        }
+        "headers" => {
+            cx.set_header("served-by", "desk");
+            cx.set_trailer("cost", "1");
+            responses.send(item("one")).await?;
+            cx.set_header("late", "yes");
+            cx.set_trailer("cost", "2");
+        }
+        "open" => {
+            cx.set_header("served-by", "desk");
+            responses.open();
+            responses.open();
+            cx.sleep(Duration::from_secs(1)).await;
+        }
+        "open-bare" => responses.open(),
+        "try" => {
+            let mut sent = 0;
+            while responses.try_send(item("")).is_ok() {
+                sent += 1;
+            }
+            let full = responses.try_send(item("full"));
+            info!(
+                cx,
+                "sent {sent}, then {}",
+                full.is_err_and(|error| error.is_full())
+            );
+            responses.ready().await?;
+            assert!(responses.try_send(item("last")).is_ok());
+        }
+        other => panic!("unknown command {other}"),
+    }
+    Ok(())
 }

@@ -104,7 +104,7 @@ fn cancelled_requests_do_not_look_complete() {
 fn a_cancelled_handler_that_waits_for_credit_sees_closed() {
     let mut peer = Peer::serving::<Desk, _>();
     assert_eq!(peer.turn([call(1, WATCH, "conclude")]), ["item 1: "; 4]);
-    // The handler concludes its work; nobody reads its reply.
+    // The handler concludes its work. Its reply has no reader.
     assert_eq!(
         peer.turn([cancel(1)]),
         ["closed true", "dropped", "reply 1: OK"]
