@@ -183,15 +183,19 @@ impl Instance {
     }
 
     /// Ends a call to this instance whose deadline has passed. Returns true if the instance has not
-    /// received the call and never will. Else the instance receives a cancellation.
+    /// received the call and never will. Else the next turn of the instance decides the fate. A
+    /// proxy is not asked: another process decides, whose reply is under way.
     pub(crate) fn expire(&self, number: u64, id: CallId) -> (bool, Wake) {
         let mut mailbox = self.mailbox.lock();
         let call = CallName { number, id };
-        if mailbox.has_ended || mailbox.batch.withdraw(&call) {
-            // After the end, the failure of the call is in the caller's mailbox already.
-            return (!mailbox.has_ended, Wake::AlreadyAwake);
+        if mailbox.batch.withdraw(&call) {
+            return (true, Wake::AlreadyAwake);
         }
-        mailbox.batch.cancelled.push(call);
+        // After the end, the failure of the call is in the caller's mailbox already.
+        if mailbox.has_ended || self.is_proxy {
+            return (false, Wake::AlreadyAwake);
+        }
+        mailbox.batch.overdue.push(call);
         (false, self.slot.notify())
     }
 

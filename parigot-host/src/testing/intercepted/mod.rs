@@ -223,7 +223,8 @@ impl GuestInstance for Intercepted {
     }
 
     fn has_begun(&self, call: u64) -> bool {
-        self.inner.has_begun(call)
+        // To its caller, a call that a fault holds may have run.
+        self.held.contains_key(&call) || self.inner.has_begun(call)
     }
 
     fn has_larger_budgets(&self) -> bool {
