@@ -12,6 +12,10 @@ use super::{Instance, Wake};
 use crate::error::{Failure, GuestFault, Unavailable};
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 
+/// Share of the time until the deadline that a call needs to run: one part of so many. A call that
+/// would begin later is refused at once.
+const MARGIN: u64 = 8;
+
 /// # Fast path
 ///
 /// `send_call` and `send_reply` hand an idle instance off with the frame: one atomic operation
@@ -104,6 +108,14 @@ impl Instance {
         let bytes = mailbox.batch.frames.len();
         if bytes + frame.content_bytes() > MAILBOX_BYTES_MAX {
             return Err(Failure::mailbox_full(&self.name, bytes).at(self.id_in_failure()));
+        }
+        let wait_ns = self.backlog.wait_ns(mailbox.last_number, self.calls());
+        if wait_ns > 0 {
+            let left_ns = self.host_time_ns(header.deadline_ns).saturating_sub(now_ns);
+            if wait_ns > left_ns - left_ns / MARGIN {
+                let failure = Failure::would_expire(&self.name, wait_ns, left_ns);
+                return Err(failure.at(self.id_in_failure()));
+            }
         }
         let number = mailbox.push_call(call, header, frame);
         self.publish_mailbox_count(&mailbox);

@@ -227,6 +227,10 @@ impl GuestInstance for Intercepted {
         self.held.contains_key(&call) || self.inner.has_begun(call)
     }
 
+    fn last_begun(&self) -> Option<u64> {
+        self.inner.last_begun()
+    }
+
     fn has_larger_budgets(&self) -> bool {
         self.inner.has_larger_budgets()
     }
