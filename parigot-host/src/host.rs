@@ -1,12 +1,12 @@
 //! Start and end of a deployment.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::compile::modules::{CompiledGuests, compile_all};
 use crate::deployment::Deployment;
-use crate::error::StartError;
+use crate::error::{StartError, ThreadError};
 use crate::guest::stack::{self, spawn};
 use crate::kernel::instance;
 use crate::kernel::scheduler::{Kernel, Worker};
@@ -39,12 +39,15 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
 }
 
 /// Starts a deployment with guests from `compiled_guests`, among the processes of `peers`.
-pub(crate) fn run(
+pub(crate) fn run<C>(
     deployment: &Deployment,
-    compiled_guests: impl FnOnce(&Deployment, &Settings) -> CompiledGuests + Send,
+    compiled_guests: C,
     peers: Peers,
     settings: Settings,
-) -> Result<Running, StartError> {
+) -> Result<Running, StartError>
+where
+    C: FnOnce(&Deployment, &Settings) -> Result<CompiledGuests, ThreadError> + Send,
+{
     // Other processes compare their schemas with the descriptors of this one.
     let settings = Settings {
         descriptors: settings.descriptors || peers.are_there(),
@@ -59,22 +62,16 @@ pub(crate) fn run(
             &settings,
             &randomness,
         )
-    })?;
+    })??;
     let (kernel, exports) = assemble(booted, &settings, &randomness);
-    let timers = Arc::clone(&kernel);
-    let restarts = Arc::clone(&kernel);
-    let mut threads = vec![
-        spawn("parigot timers", move || timers.run_timers()),
-        spawn("parigot restarts", move || restarts.run_restarts()),
-    ];
-    for _ in 0..settings.workers.max(1) {
-        let kernel = Arc::clone(&kernel);
-        let random = randomness.generator();
-        threads.push(spawn("parigot worker", move || {
-            Worker::new(&kernel, random).run()
-        }));
-    }
-    let startup = Startup::watch(&kernel, deployment.startup_deadline);
+    let startup = Startup::watch(&kernel, deployment.startup_deadline)?;
+    let threads = match start_threads(&kernel, settings.workers, &randomness) {
+        Ok(threads) => threads,
+        Err(error) => {
+            startup.close();
+            return Err(error.into());
+        }
+    };
     Ok(Running {
         kernel,
         startup,
@@ -83,6 +80,44 @@ pub(crate) fn run(
         exports,
         peers,
     })
+}
+
+/// Starts the threads of a kernel, with at least one worker.
+///
+/// # Errors
+///
+/// If the system does not start a thread. No guest has run then, and the kernel is closed.
+fn start_threads(
+    kernel: &Arc<Kernel>,
+    workers: usize,
+    randomness: &Randomness,
+) -> Result<Vec<JoinHandle<()>>, ThreadError> {
+    // A worker waits for the other threads: guests run only if the system has started all.
+    let all_started = Arc::new(OnceLock::new());
+    let mut threads = Vec::new();
+    let mut start_all = || {
+        let timers = Arc::clone(kernel);
+        threads.push(spawn("parigot timers", move || timers.run_timers())?);
+        let restarts = Arc::clone(kernel);
+        threads.push(spawn("parigot restarts", move || restarts.run_restarts())?);
+        for _ in 0..workers.max(1) {
+            let kernel = Arc::clone(kernel);
+            let random = randomness.generator();
+            let all_started = Arc::clone(&all_started);
+            threads.push(spawn("parigot worker", move || {
+                all_started.wait();
+                Worker::new(&kernel, random).run()
+            })?);
+        }
+        Ok(())
+    };
+    let result = start_all();
+    if result.is_err() {
+        // A worker of a closed kernel ends without a turn.
+        kernel.close();
+    }
+    let _ = all_started.set(());
+    result.map(|()| threads)
 }
 
 /// Creates the proxies for guests with these declarations.

@@ -48,7 +48,7 @@ pub mod testing;
 pub use crate::compile::code_cache::of_user as user_code_cache;
 #[cfg(feature = "nats")]
 pub use crate::error::NetworkError;
-pub use crate::error::{GraphError, StartError, StartProblem};
+pub use crate::error::{GraphError, StartError, StartProblem, ThreadError};
 pub use crate::host::{Outcome, Pending, Running, Stopper, start};
 pub use crate::kernel::lifecycle::FAILED as FAILED_STATUS;
 pub use crate::limits::COMPILE_TIME_MAX_DEFAULT;

@@ -59,12 +59,8 @@ impl Text {
 
 impl Drawing {
     fn new(problem: &dyn Diagnostic) -> Self {
-        let error = Text {
-            message: escaped(&problem.to_string()),
-            cause: problem.source().map(|cause| Box::new(Text::new(cause))),
-        };
         let mut drawing = Drawing {
-            text: error,
+            text: Text::new(problem),
             help: problem.help().map(|help| escaped(&help.to_string())),
             labels: problem.labels().into_iter().flatten().collect(),
             source: None,

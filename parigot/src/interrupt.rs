@@ -1,17 +1,15 @@
 //! Ctrl-C and the other signals that ask the process to end.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use parigot_host::Settings;
+use parigot_host::{Settings, ThreadError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit_status::of_signal;
-use crate::stderr;
+use crate::{stderr, thread};
 
 /// Signals within this time of the first count as one. `timeout`, npm and process supervisors send
 /// a signal to the process and to its group, which must not end the exit hooks of the guests.
@@ -51,16 +49,22 @@ pub(crate) enum ShutdownRequest {
 
 impl Interrupt {
     /// Installs the signal handler.
-    pub(crate) fn listen() -> Arc<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If the system does not start the thread that waits for signals.
+    pub(crate) fn listen() -> Result<Arc<Self>, ThreadError> {
         let interrupt = Arc::new(Interrupt::default());
-        if let Err(error) = Arc::clone(&interrupt).spawn_signal_thread() {
-            tracing::warn!("cannot handle signals, so Ctrl-C exits immediately: {error}");
+        match Signals::new([SIGINT, SIGTERM, SIGHUP]) {
+            Ok(signals) => Arc::clone(&interrupt).spawn_signal_thread(signals)?,
+            Err(error) => {
+                tracing::warn!("cannot handle signals, so Ctrl-C exits immediately: {error}");
+            }
         }
-        interrupt
+        Ok(interrupt)
     }
 
-    fn spawn_signal_thread(self: Arc<Self>) -> io::Result<()> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    fn spawn_signal_thread(self: Arc<Self>, mut signals: Signals) -> Result<(), ThreadError> {
         let wait = move || {
             let mut counted: Option<Instant> = None;
             for signal in signals.forever() {
@@ -70,10 +74,7 @@ impl Interrupt {
                 }
             }
         };
-        thread::Builder::new()
-            .name("parigot signal".into())
-            .spawn(wait)
-            .map(drop)
+        thread::spawn("parigot signal", wait).map(drop)
     }
 
     /// Returns the settings with callbacks that track the phases which cannot be interrupted.

@@ -13,12 +13,13 @@
 //! wait for a pager.
 
 use std::io::{ErrorKind, Write};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use parigot_host::ThreadError;
 use parking_lot::{Condvar, Mutex};
 
 use crate::progress::Screen;
+use crate::thread;
 
 /// Capacity of the queue in bytes. A longer line is queued if the queue is empty.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
@@ -161,11 +162,15 @@ impl<W: Write + Send> LogQueue<W> {
     ///
     /// Collecting costs less CPU time than a wake-up for each line. `report` returns the log line
     /// about dropped lines.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not start the thread.
     pub(crate) fn start_writer(
         &'static self,
         collect: Duration,
         report: impl Fn(Dropped) -> String + Send + 'static,
-    ) {
+    ) -> Result<(), ThreadError> {
         self.state.lock().has_writer = true;
         let write_all = move || {
             let mut out = self.out.lock();
@@ -178,10 +183,9 @@ impl<W: Write + Send> LogQueue<W> {
                 }
             }
         };
-        thread::Builder::new()
-            .name("parigot log".into())
-            .spawn(write_all)
-            .expect("a process can have a few threads");
+        let started = thread::spawn("parigot log", write_all);
+        self.state.lock().has_writer = started.is_ok();
+        started.map(drop)
     }
 
     /// Waits for lines, and returns all that are queued.
@@ -246,7 +250,7 @@ fn write(out: &mut impl Write, mut bytes: &[u8]) {
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // Another process can have made the terminal or pipe non-blocking.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(RETRY),
             Err(_) => return,
         }
     }
@@ -262,7 +266,9 @@ mod tests {
     fn start() -> (&'static LogQueue<PipeWriter>, PipeReader) {
         let (reader, writer) = pipe().expect("a process can have a few pipes");
         let queue: &LogQueue<_> = Box::leak(Box::new(LogQueue::new(writer)));
-        queue.start_writer(Duration::from_millis(1), |dropped| format!("{dropped}\n"));
+        queue
+            .start_writer(Duration::from_millis(1), |dropped| format!("{dropped}\n"))
+            .expect("the thread must start");
         (queue, reader)
     }
 
@@ -327,7 +333,7 @@ mod tests {
     #[test]
     fn a_flush_writes_all_that_is_queued() {
         let (queue, reader) = start();
-        let read = thread::spawn(|| {
+        let read = std::thread::spawn(|| {
             let lines = BufReader::new(reader).lines();
             lines.map_while(Result::ok).take(20_000).count()
         });

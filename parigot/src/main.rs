@@ -13,6 +13,7 @@
 //! | `stderr.rs`, `log_queue.rs`, `progress.rs` | standard error, written by a thread of its own |
 //! | `names.rs` | names of guests and roles as the commands print them |
 //! | `stdin.rs` | standard input for programs of a child process |
+//! | `thread.rs` | start of a thread |
 //! | `report.rs` | problems of a deployment, for people and programs |
 
 mod attributes;
@@ -37,6 +38,7 @@ mod report;
 mod run;
 mod stderr;
 mod stdin;
+mod thread;
 
 use std::process::ExitCode;
 
@@ -44,7 +46,9 @@ use clap::Parser as _;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{Cli, Command};
+use crate::exit_status::REFUSED;
 use crate::log_levels::LogLevels;
+use crate::report::Problem;
 
 fn main() -> ExitCode {
     raise_file_limit();
@@ -53,7 +57,10 @@ fn main() -> ExitCode {
             log::install(run.log_level.clone(), run.style());
             let style = run.style();
             let report = move |dropped| log::warning(&dropped, &style);
-            stderr::in_background(report, || run::run(&run))
+            stderr::in_background(report, || run::run(&run)).unwrap_or_else(|error| {
+                Problem::Thread(&error).print(&run.style());
+                REFUSED.into()
+            })
         }
         Command::Check(check) => {
             log::install(LogLevels::all(LevelFilter::WARN), log::Style::TEXT);

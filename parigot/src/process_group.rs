@@ -13,12 +13,11 @@ use std::io::{self, Read};
 use std::process::{Child, ChildStderr, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use parigot_host::deployment::{Deployment, Process, Role, process_of};
-use parigot_host::{GuestReport, StartProblem, check};
+use parigot_host::{GuestReport, StartProblem, ThreadError, check};
 
 use crate::cli::Run;
 use crate::exit_status::{self, Ended, FAILED};
@@ -28,6 +27,7 @@ use crate::log::Format;
 use crate::report::start_refused;
 use crate::stderr::{FORCE_COLOUR, STDERR, takes_colour};
 use crate::stdin::InheritedStdin;
+use crate::thread;
 
 /// Time from the end of the shutdown deadlines until children are killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -170,7 +170,11 @@ impl ProcessGroup {
         has_programs: bool,
         events: &Sender<Event>,
     ) -> io::Result<()> {
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().map_err(|error| match error.kind() {
+            // A process is a thread, too.
+            io::ErrorKind::WouldBlock => ThreadError::new("main", &error).into(),
+            _ => error,
+        })?;
         let stderr = child.stderr.take().expect("stderr must be a pipe");
         let index = self.children.len();
         let events = events.clone();
@@ -179,6 +183,12 @@ impl ProcessGroup {
             // The receiver is gone if this process is about to end.
             let _ = events.send(Event::Ended(index));
         };
+        if let Err(error) = thread::spawn(&format!("parigot {name}"), forward) {
+            // No thread would report the end of the child.
+            child.kill()?;
+            child.wait()?;
+            return Err(error.into());
+        }
         tracing::debug!("started process {name}, pid {}", child.id());
         self.children.push(ChildProcess {
             name: name.to_owned(),
@@ -186,10 +196,6 @@ impl ProcessGroup {
             child,
             has_ended: false,
         });
-        thread::Builder::new()
-            .name(format!("parigot {name}"))
-            .spawn(forward)
-            .expect("a process can have a few threads");
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, UnknownProcess};
-use parigot_host::{GraphError, StartProblem};
+use parigot_host::{GraphError, StartProblem, ThreadError};
 use serde_json::{Map, Value};
 
 use crate::drawing;
@@ -30,6 +30,8 @@ pub(crate) enum Problem<'a> {
     Args(&'a ArgsError),
     /// This command was built without a network.
     Network(&'a NoNetwork),
+    /// The system does not start a thread of the command.
+    Thread(&'a ThreadError),
     /// A guest cannot run.
     Guest(Pointed<'a>),
 }
@@ -83,6 +85,7 @@ impl<'a> Problem<'a> {
             Problem::Process(error) => *error,
             Problem::Args(error) => *error,
             Problem::Network(error) => *error,
+            Problem::Thread(error) => *error,
             Problem::Guest(pointed) => pointed,
         }
     }
@@ -289,6 +292,7 @@ fn next_step(problem: &StartProblem) -> Option<String> {
             "run fewer instances, or raise the limit of the system: `sysctl \
              vm.max_map_count=262144`"
         }
+        StartProblem::Thread(error) => return error.help().map(|help| help.to_string()),
         StartProblem::Graph(error) => return Some(next_step_of_graph(error)),
         StartProblem::Schema { .. } => "build both from one version of the .proto file",
         _ => return None,

@@ -4,8 +4,8 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use parigot_host::Settings;
 use parigot_host::deployment::Deployment;
+use parigot_host::{Settings, ThreadError};
 
 use crate::cli::Run;
 use crate::exit_status::{self, Ended, FAILED, REFUSED};
@@ -15,15 +15,18 @@ use crate::log::Format;
 use crate::process_group;
 use crate::program_args::pass_args;
 use crate::report::{NoNetwork, Problem, Problems, start_refused};
-use crate::stdin;
+use crate::{stdin, thread};
 
 /// Runs a deployment, or one process of a deployment, and returns the exit status.
 pub(crate) fn run(run: &Run) -> ExitCode {
-    let interrupt = Interrupt::listen();
-    if run.exit_with_stdin {
-        stop_at_end_of_stdin(&interrupt);
-    }
     let style = run.style();
+    let interrupt = match listen(run) {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            Problem::Thread(&error).print(&style);
+            return REFUSED.into();
+        }
+    };
     let mut deployment = match Deployment::read(&run.file) {
         Ok(deployment) => deployment,
         Err(error) => {
@@ -53,6 +56,15 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     } else {
         process_group::run(run, &deployment, program.as_deref(), &interrupt)
     }
+}
+
+/// Starts the threads that wait for a request to stop.
+fn listen(run: &Run) -> Result<Arc<Interrupt>, ThreadError> {
+    let interrupt = Interrupt::listen()?;
+    if run.exit_with_stdin {
+        stop_at_end_of_stdin(&interrupt)?;
+    }
+    Ok(interrupt)
 }
 
 /// Runs the guests of a deployment in this process.
@@ -88,15 +100,12 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
 }
 
 /// Stops the guests when stdin closes: the parent process holds the other end of the pipe.
-fn stop_at_end_of_stdin(interrupt: &Arc<Interrupt>) {
+fn stop_at_end_of_stdin(interrupt: &Arc<Interrupt>) -> Result<(), ThreadError> {
     let interrupt = Arc::clone(interrupt);
     let wait = move || {
         // The parent writes nothing, so the copy ends when the pipe closes; an error is an end too.
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         interrupt.stop();
     };
-    std::thread::Builder::new()
-        .name("parigot parent".into())
-        .spawn(wait)
-        .expect("a process can have a few threads");
+    thread::spawn("parigot parent", wait).map(drop)
 }

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
+use parigot_host::ThreadError;
+
 use crate::log_queue::{Dropped, LogQueue, STALL_MAX};
 
 /// Stderr. No other code writes to it, so that lines never mix.
@@ -21,17 +23,21 @@ const COLLECT: Duration = Duration::from_millis(1);
 ///
 /// All that is queued at the end is written, if the log is read. `report` returns the line about
 /// lines that were dropped because the log was not read.
+///
+/// # Errors
+///
+/// If the system does not start the thread. The command has not run then.
 pub(crate) fn in_background(
     report: impl Fn(Dropped) -> String + Send + 'static,
     command: impl FnOnce() -> ExitCode,
-) -> ExitCode {
+) -> Result<ExitCode, ThreadError> {
     // On a terminal, a line stands where it was logged between the output of a program.
     let collect = if io::stderr().is_terminal() {
         Duration::ZERO
     } else {
         COLLECT
     };
-    STDERR.start_writer(collect, report);
+    STDERR.start_writer(collect, report)?;
     panic::set_hook(Box::new(|panic| {
         STDERR.lines(&text_of(panic));
         // The process can abort before its end flushes.
@@ -39,7 +45,7 @@ pub(crate) fn in_background(
     }));
     let status = command();
     STDERR.flush(Duration::MAX);
-    status
+    Ok(status)
 }
 
 /// Ends the process with this status, after a second at most: a log that is read slowly is cut off.

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::compile::compiler::Compiler;
 use crate::deployment::{Deployment, GuestSpec};
-use crate::error::{ModuleError, StartProblem};
+use crate::error::{ModuleError, StartProblem, ThreadError};
 use crate::guest::code::InstanceFactory;
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::memory_limiter::MemoryPool;
@@ -32,18 +32,26 @@ pub(crate) struct CompiledGuests {
 }
 
 /// Compiles the files of a deployment, and starts the ticker of their engine.
-pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> CompiledGuests {
+///
+/// # Errors
+///
+/// If the ticker cannot be started.
+pub(crate) fn compile_all(
+    deployment: &Deployment,
+    settings: &Settings,
+) -> Result<CompiledGuests, ThreadError> {
     let compiler = Compiler::new(settings);
+    let epoch_ticker = EpochTicker::start(compiler.tick_function())?;
     let modules = modules(&deployment.guests, &compiler, settings);
     let memory = MemoryPool::new(deployment.memory_bytes_max);
     let factory = |module: GuestModule| Arc::new(module.with_memory(memory.clone())) as _;
-    CompiledGuests {
+    Ok(CompiledGuests {
         of_guests: modules
             .into_iter()
             .map(|module| module.map(factory))
             .collect(),
-        epoch_ticker: EpochTicker::start(compiler.tick_function()),
-    }
+        epoch_ticker,
+    })
 }
 
 /// Returns the module of each guest, in the order of the guests.
@@ -199,7 +207,8 @@ impl<'a> CompileProgress<'a> {
     }
 }
 
-/// Runs `work` on each item, on as many threads as the machine has cores.
+/// Runs `work` on each item, on as many threads as the machine has cores, the calling thread
+/// included.
 fn for_each_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     // Each thread takes the next item, so that a long item delays no other.
@@ -212,11 +221,11 @@ fn for_each_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
         .map_or(1, usize::from)
         .min(items.len());
     thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 1..threads {
             let thread = thread::Builder::new().name("parigot compile".into());
-            thread
-                .spawn_scoped(scope, dispatch::as_here(work_on_rest))
-                .expect("the thread must start");
+            // Without this thread, the others work on its items.
+            let _ = thread.spawn_scoped(scope, dispatch::as_here(work_on_rest));
         }
+        work_on_rest();
     });
 }

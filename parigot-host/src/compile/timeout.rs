@@ -6,13 +6,17 @@
 //! the limit these threads are abandoned: the start fails, and the process ends or goes on without
 //! them. The memory that they use until then is not limited.
 
+use std::io;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use wasmtime::{Engine, Module};
 
-use crate::error::ModuleError;
+use crate::error::{ModuleError, ThreadError};
+
+/// Name of a compiling thread.
+const NAME: &str = "parigot compile";
 
 /// Stack of a compiling thread in bytes: Cranelift handles nested blocks by recursion.
 const STACK_BYTES: usize = 16 << 20;
@@ -21,7 +25,8 @@ const STACK_BYTES: usize = 16 << 20;
 ///
 /// # Errors
 ///
-/// If the module is invalid, if the compiler panics, or if the time is over.
+/// If the module is invalid, if the compiler panics, if the time is over, or if the system does not
+/// start the threads.
 pub(crate) fn compile(
     engine: &Engine,
     bytes: Vec<u8>,
@@ -32,11 +37,11 @@ pub(crate) fn compile(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .stack_size(STACK_BYTES)
-        .thread_name(|_| "parigot compile".into())
+        .thread_name(|_| NAME.into())
         // Without a handler, a panic of Cranelift would end the process.
         .panic_handler(|_| {})
         .build()
-        .expect("the threads must start");
+        .map_err(|error| ThreadError::new(NAME, &io::Error::other(error)))?;
     let (sender, module) = channel();
     let engine = engine.clone();
     // The receiver is gone if the time is over; the result is then dropped.

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::secret::EnvValue;
 use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
-use super::values::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Value, is_name};
+use super::values::{DURATION_UNITS_MS, Key, Names, Reader, Scale, Value, is_name};
 use crate::error::{ConfigErrorKind, DeploymentError};
 use crate::limits::{BUDGET_MAX, DEPLOYMENT_BYTES_MAX, REPLICAS_MAX};
 use crate::regular_file;
@@ -26,6 +26,23 @@ const FILE_KEYS: &[&str] = &[
     "process",
     "network",
 ];
+
+const MEMORY: Scale = Scale::of_size(
+    "memory",
+    64 << 10..=4 << 30,
+    "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
+);
+/// Sum over all guests.
+const MEMORY_MAX: Scale = Scale::of_size(
+    "memory_max",
+    64 << 10..=1 << 40,
+    "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"1024GiB\", such as \"1GiB\"",
+);
+const LOG: Scale = Scale::of_size(
+    "log",
+    1 << 10..=1 << 30,
+    "a whole number and KiB, MiB or GiB, from \"1KiB\" to \"1GiB\", such as \"1MiB\"",
+);
 
 impl Role {
     /// Returns the name of the table with guests of this role.
@@ -184,7 +201,7 @@ impl Reader<'_> {
                     self.deployment.shutdown_deadline = self.duration("shutdown_deadline", value)
                 }
                 "memory_max" => {
-                    self.deployment.memory_bytes_max = Some(self.size("memory_max", value));
+                    self.deployment.memory_bytes_max = Some(self.quantity(value, &MEMORY_MAX));
                 }
                 "service" => self.guests(Role::Service, value, &mut names),
                 "program" => self.guests(Role::Program, value, &mut names),
@@ -279,9 +296,9 @@ impl Reader<'_> {
             }
             "args" => guest.args = self.strings("args", "an argument", value),
             "env" => guest.env = self.env(value),
-            "memory" => guest.memory_bytes = self.memory_bytes(value),
+            "memory" => guest.memory_bytes = self.quantity(value, &MEMORY),
             "budget" => guest.budget = self.budget("budget", value),
-            "log" => guest.log_bytes = self.log_bytes(value),
+            "log" => guest.log_bytes = self.quantity(value, &LOG),
             "bind" => guest.bind = self.bind(value),
             _ => return false,
         }
@@ -364,31 +381,6 @@ impl Reader<'_> {
         bind
     }
 
-    fn memory_bytes(&mut self, value: &Value<'_>) -> u64 {
-        let scale = Scale {
-            key: "memory",
-            noun: "a size",
-            units: SIZE_UNITS,
-            range: 64 << 10..=4 << 30,
-            form: "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \
-                   \"64MiB\"",
-        };
-        self.quantity(value, &scale)
-    }
-
-    /// Returns the size of the memory of several guests.
-    fn size(&mut self, key: &'static str, value: &Value<'_>) -> u64 {
-        let scale = Scale {
-            key,
-            noun: "a size",
-            units: SIZE_UNITS,
-            range: 64 << 10..=1 << 40,
-            form: "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"1024GiB\", such as \
-                   \"1GiB\"",
-        };
-        self.quantity(value, &scale)
-    }
-
     fn budget(&mut self, key: &'static str, value: &Value<'_>) -> Duration {
         let scale = Scale {
             key,
@@ -398,17 +390,6 @@ impl Reader<'_> {
             form: "a whole number and ms or s, from \"10ms\" to \"60s\", such as \"50ms\"",
         };
         Duration::from_millis(self.quantity(value, &scale))
-    }
-
-    fn log_bytes(&mut self, value: &Value<'_>) -> u64 {
-        let scale = Scale {
-            key: "log",
-            noun: "a size",
-            units: SIZE_UNITS,
-            range: 1 << 10..=1 << 30,
-            form: "a whole number and KiB, MiB or GiB, from \"1KiB\" to \"1GiB\", such as \"1MiB\"",
-        };
-        self.quantity(value, &scale)
     }
 
     fn restart_after(&mut self, value: &Value<'_>) -> RestartAfter {

@@ -399,6 +399,22 @@ pub(super) struct Scale {
     pub(super) form: &'static str,
 }
 
+impl Scale {
+    pub(super) const fn of_size(
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        form: &'static str,
+    ) -> Self {
+        Scale {
+            key,
+            noun: "a size",
+            units: SIZE_UNITS,
+            range,
+            form,
+        }
+    }
+}
+
 /// Parses a number with a unit: `12KiB` is 12 times 1,024. Returns `None` for another form or an
 /// overflow.
 pub(super) fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {

@@ -6,6 +6,7 @@
 //! | `start.rs` | guests, requirements, network | the user, before the start |
 //! | `module.rs` | a module cannot be run | the user, before the start |
 //! | `schema.rs` | a client's schema does not fit the exporter's | the user, before the start |
+//! | `thread.rs` | the system starts no further thread | the user, before the start |
 //! | `secret.rs` | a secret cannot be read | the user, before the start |
 //! | `network.rs` | a process cannot join the others | the user, before the start |
 //! | `fault.rs` | a guest ends | the log |
@@ -21,6 +22,7 @@ mod schema;
 mod secret;
 mod start;
 pub(crate) mod suggest;
+mod thread;
 
 pub use config::{ConfigError, DeploymentError, UnknownProcess};
 pub(crate) use config::{ConfigErrorKind, ProcessesErrorKind};
@@ -32,3 +34,4 @@ pub use network::NetworkError;
 pub use schema::SchemaError;
 pub use secret::SecretError;
 pub use start::{GraphError, StartError, StartProblem};
+pub use thread::ThreadError;

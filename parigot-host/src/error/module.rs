@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use parigot_abi::{VERSION, Version};
 
+use crate::error::ThreadError;
 use crate::limits::{MODULE_BYTES_MAX, Size, TABLE_ENTRIES_MAX};
 
 /// Error of a module that cannot be run.
@@ -17,6 +18,8 @@ pub(crate) enum ModuleError {
     TooLarge,
     #[error("compiling it takes longer than {time_max:?}")]
     CompileTime { time_max: Duration },
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
     Memory { bytes: usize, bytes_max: usize },
     #[error(transparent)]
@@ -62,6 +65,7 @@ impl ModuleError {
                  wasm32-unknown-unknown`, in Go with `GOOS=wasip1 GOARCH=wasm go build \
                  -buildmode=c-shared`"
             }
+            ModuleError::Thread(_) => ThreadError::NEXT_STEP,
             ModuleError::Instantiate(error) => of_system_limit(error).unwrap_or(BUILD_HELP),
             _ => BUILD_HELP,
         }

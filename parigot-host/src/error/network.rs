@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 
 use crate::deployment::NatsServer;
-use crate::error::SecretError;
+use crate::error::{SecretError, ThreadError};
 use crate::limits::Size;
 
 /// Error of a process that cannot connect to the other processes of its deployment.
@@ -61,6 +61,14 @@ pub enum NetworkError {
         /// The servers.
         servers: Vec<NatsServer>,
     },
+    /// The system does not start the thread of the connection.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Thread(#[from] ThreadError),
+    /// The system has no descriptors for the thread of the connection.
+    #[error("cannot wait for messages of NATS")]
+    #[diagnostic(help("raise the limit of open files: `ulimit -n`"))]
+    Descriptors(#[source] io::Error),
     /// A secret of `[network]` cannot be read.
     #[error("cannot read `{key}` of `[network]`")]
     #[diagnostic(help("{}", source.help()))]

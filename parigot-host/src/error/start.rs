@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::suggest::quoted;
-use crate::error::{GuestFault, ModuleError, SchemaError, SecretError};
+use crate::error::{GuestFault, ModuleError, SchemaError, SecretError, ThreadError};
 use crate::limits::Size;
 
 /// Error of a start, with all problems that were found.
@@ -156,6 +156,9 @@ pub enum StartProblem {
         /// Next step.
         next_step: String,
     },
+    /// The system does not start a thread that the host needs.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// Requirements and exports do not match.
     #[error(transparent)]
     Graph(#[from] GraphError),
@@ -343,6 +346,14 @@ impl StartError {
     }
 }
 
+impl From<ThreadError> for StartError {
+    fn from(error: ThreadError) -> Self {
+        StartError {
+            problems: vec![error.into()],
+        }
+    }
+}
+
 /// Formats the first problem and the number of problems, in one line.
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -363,7 +374,7 @@ impl StartProblem {
     /// Returns the name of the guest with the problem; `None` for a problem of the process.
     pub fn guest(&self) -> Option<&str> {
         Some(match self {
-            StartProblem::Network { .. } => return None,
+            StartProblem::Network { .. } | StartProblem::Thread(_) => return None,
             StartProblem::Unreadable { guest, .. }
             | StartProblem::Module { guest, .. }
             | StartProblem::InitTurn { guest, .. }

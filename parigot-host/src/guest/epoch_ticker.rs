@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::error::ThreadError;
+
 /// Time between two ticks. A budget begins and ends at a tick, and both may be late on a busy
 /// machine. At 2 ms a budget of 50 ms still ends before 60 ms.
 const TICK: Duration = Duration::from_millis(2);
@@ -52,18 +54,22 @@ pub(crate) struct Awake<'p> {
 
 impl EpochTicker {
     /// Starts a thread that calls `tick` every few milliseconds while an [`Awake`] guard exists.
-    pub(crate) fn start(tick: impl Fn() + Send + 'static) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the system does not start the thread.
+    pub(crate) fn start(tick: impl Fn() + Send + 'static) -> Result<Self, ThreadError> {
+        const NAME: &str = "parigot ticks";
         let shared = Arc::<Shared>::default();
-        let thread = std::thread::Builder::new()
-            .name("parigot epoch_ticker".into())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.run(tick)
-            });
-        EpochTicker {
+        let thread = std::thread::Builder::new().name(NAME.into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.run(tick)
+        });
+        let thread = thread.map_err(|error| ThreadError::new(NAME, &error))?;
+        Ok(EpochTicker {
             shared,
-            thread: Some(thread.expect("the thread must start")),
-        }
+            thread: Some(thread),
+        })
     }
 
     /// Keeps the ticker running until the returned guard is dropped.
@@ -134,7 +140,8 @@ mod tests {
     fn the_ticker_runs_only_while_a_guard_exists() {
         let (send, ticks) = mpsc::channel();
         let epoch_ticker =
-            EpochTicker::start(move || send.send(()).expect("the receiver must exist"));
+            EpochTicker::start(move || send.send(()).expect("the receiver must exist"))
+                .expect("the thread must start");
         let wait_until_asleep = || {
             while !epoch_ticker.shared.state.lock().asleep {
                 std::thread::yield_now();

@@ -12,6 +12,7 @@
 
 use std::thread::{self, Builder, JoinHandle};
 
+use crate::error::ThreadError;
 use crate::limits::GUEST_STACK_BYTES;
 use crate::log::dispatch::as_here;
 
@@ -19,7 +20,7 @@ use crate::log::dispatch::as_here;
 const HOST_STACK_BYTES: usize = 1 << 20;
 
 /// Returns a builder of a thread whose stack is large enough for guests.
-pub(crate) fn guest_thread(name: &str) -> Builder {
+fn guest_thread(name: &str) -> Builder {
     Builder::new()
         .name(name.into())
         .stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES)
@@ -27,19 +28,32 @@ pub(crate) fn guest_thread(name: &str) -> Builder {
 
 /// Runs a closure that enters guests on such a thread, and waits for it. The caller's own thread
 /// belongs to the embedding program, so the stack that is left there is unknown.
-pub(crate) fn on_guest_thread<R: Send>(name: &str, run: impl FnOnce() -> R + Send) -> R {
+///
+/// # Errors
+///
+/// If the system does not start the thread.
+pub(crate) fn on_guest_thread<R: Send>(
+    name: &str,
+    run: impl FnOnce() -> R + Send,
+) -> Result<R, ThreadError> {
     thread::scope(|scope| {
-        guest_thread(name)
-            .spawn_scoped(scope, as_here(run))
-            .expect("the thread must start")
+        let started = guest_thread(name).spawn_scoped(scope, as_here(run));
+        let thread = started.map_err(|error| ThreadError::new(name, &error))?;
+        Ok(thread
             .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
 /// Starts a thread that logs to the subscriber of the calling thread.
-pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    guest_thread(name)
-        .spawn(as_here(run))
-        .expect("the thread must start")
+///
+/// # Errors
+///
+/// If the system does not start the thread.
+pub(crate) fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, ThreadError> {
+    let started = guest_thread(name).spawn(as_here(run));
+    started.map_err(|error| ThreadError::new(name, &error))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::error::ThreadError;
 use crate::guest::stack::spawn;
 use crate::kernel::lifecycle::Unready;
 use crate::kernel::scheduler::Kernel;
@@ -30,7 +31,11 @@ pub(crate) enum Alarm {
 
 impl Startup {
     /// Watches a start that begins now.
-    pub(crate) fn watch(kernel: &Arc<Kernel>, deadline: Duration) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the system does not start the thread.
+    pub(crate) fn watch(kernel: &Arc<Kernel>, deadline: Duration) -> Result<Self, ThreadError> {
         let timers = alarms(kernel, deadline);
         let own_timers = Arc::clone(&timers);
         let kernel = Arc::clone(kernel);
@@ -40,8 +45,8 @@ impl Startup {
                     own_timers.close()
                 }
             })
-        });
-        Startup { timers, thread }
+        })?;
+        Ok(Startup { timers, thread })
     }
 
     /// Stops the watchdog.

@@ -19,7 +19,7 @@ use parigot_abi::Manifest;
 use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::descriptors::pool;
-use crate::error::{GuestFault, StartError, StartProblem};
+use crate::error::{GuestFault, StartError, StartProblem, ThreadError};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
@@ -58,7 +58,7 @@ pub(crate) struct BootedDeployment {
 /// With all problems of the first stage that failed.
 pub(crate) fn boot(
     deployment: &Deployment,
-    compiled_guests: impl FnOnce() -> CompiledGuests,
+    compiled_guests: impl FnOnce() -> Result<CompiledGuests, ThreadError>,
     proxies: impl FnOnce(&[DeclaredGuest<'_>]) -> Result<Vec<Proxy>, StartError>,
     settings: &Settings,
     randomness: &Randomness,

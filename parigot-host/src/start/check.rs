@@ -123,7 +123,7 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         ..settings.clone()
     };
     let proxies = [stdio::create(&settings)];
-    let (bound, own_guests) = stack::on_guest_thread("parigot check", || {
+    let bound = stack::on_guest_thread("parigot check", || {
         let mut declared = declare_all(
             deployment,
             || compile_all(deployment, &settings),
@@ -136,6 +136,17 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         }
         (declared.bind(&deployment.processes), own_guests)
     });
+    match bound {
+        Ok((bound, own_guests)) => report(bound, own_guests),
+        Err(error) => CheckReport {
+            problems: vec![error.into()],
+            ..CheckReport::default()
+        },
+    }
+}
+
+/// Returns the report on bound guests. The first `own_guests` are those of the deployment.
+fn report(bound: BoundGuests<'_>, own_guests: usize) -> CheckReport {
     let BoundGuests {
         guests,
         graph,

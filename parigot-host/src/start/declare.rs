@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 
 use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
-use crate::error::StartProblem;
+use crate::error::{StartProblem, ThreadError};
 use crate::guest::code::{InstanceFactory, InstantiateError};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::{InitOutput, InstantiateParams, init_turn};
@@ -86,22 +86,26 @@ impl Proxy {
 /// Creates all guests of a deployment and runs the init turn of each.
 pub(crate) fn declare_all<'a>(
     deployment: &'a Deployment,
-    compiled_guests: impl FnOnce() -> CompiledGuests,
+    compiled_guests: impl FnOnce() -> Result<CompiledGuests, ThreadError>,
     settings: &Settings,
     randomness: &Randomness,
 ) -> DeclaredGuests<'a> {
     // Before the compilation, which takes long: too many instances fail for certain.
-    if let Err(problem) = mappings::check(&deployment.guests) {
-        return DeclaredGuests {
-            guests: Vec::new(),
-            problems: vec![problem],
-            epoch_ticker: None,
-        };
-    }
+    let compiled = mappings::check(&deployment.guests)
+        .and_then(|()| compiled_guests().map_err(StartProblem::from));
     let CompiledGuests {
         of_guests,
         epoch_ticker,
-    } = compiled_guests();
+    } = match compiled {
+        Ok(compiled) => compiled,
+        Err(problem) => {
+            return DeclaredGuests {
+                guests: Vec::new(),
+                problems: vec![problem],
+                epoch_ticker: None,
+            };
+        }
+    };
     let awake = epoch_ticker.keep_awake();
     let mut declarer = Declarer::new(settings, randomness);
     let mut guests = Vec::new();

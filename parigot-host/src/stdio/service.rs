@@ -75,7 +75,7 @@ impl StdioService {
     fn launch(&mut self, outbox: &mut BuiltinOutbox) -> Result<(), GuestFault> {
         let streams = Streams::start(self.stdin.take(), self.stdout.take(), &self.results);
         let streams = streams.map_err(|error| GuestFault::Panic {
-            text: format!("cannot open stdin or stdout: {error}"),
+            text: format!("cannot use stdin or stdout: {error}"),
             stack: String::new(),
         })?;
         self.streams = Some(streams);

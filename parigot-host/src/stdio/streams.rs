@@ -62,7 +62,7 @@ impl Streams {
     ///
     /// # Errors
     ///
-    /// If a stream of this process cannot be opened.
+    /// If a stream of this process cannot be opened, or if the system does not start the threads.
     pub(super) fn start(
         stdin: Option<Arc<File>>,
         stdout: Option<Arc<File>>,
@@ -83,14 +83,14 @@ impl Streams {
             for bytes_max in to_read {
                 of_reader.push(StreamResult::Read(read(&mut *stdin, bytes_max)));
             }
-        });
+        })?;
         let of_writer = Arc::clone(results);
         spawn("parigot stdout", move || {
             for bytes in to_write {
                 let written = stdout.write_all(&bytes).and_then(|()| stdout.flush());
                 of_writer.push(StreamResult::Written(written));
             }
-        });
+        })?;
         Ok(Streams { reads, writes })
     }
 

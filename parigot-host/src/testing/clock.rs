@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::run::TestRun;
-use super::stepper::Stepper;
+use super::stepper::{Stepper, on_test_thread};
 use crate::clock::Clock;
-use crate::guest::stack;
 
 /// Longest wait on the host's clock, after which a test fails.
 const WAIT_MAX: Duration = Duration::from_secs(3_600);
@@ -53,7 +52,7 @@ impl TestRun {
         is_so: impl Fn(&Stepper) -> bool + Sync,
     ) -> bool {
         let TestRun { stepper, clock, .. } = self;
-        stack::on_guest_thread("parigot test", || {
+        on_test_thread(|| {
             loop {
                 if stepper.run(&is_so) {
                     return true;

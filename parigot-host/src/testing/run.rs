@@ -14,9 +14,8 @@ use super::caller::{PendingCall, Replies};
 use super::fault::Fault;
 use super::frame::Frame;
 use super::interceptor::Interceptor;
-use super::stepper::Stepper;
+use super::stepper::{Stepper, on_test_thread};
 use crate::clock::{Clock, ManualClock};
-use crate::guest::stack;
 use crate::kernel::instance::Instance;
 use crate::log::events;
 
@@ -252,7 +251,7 @@ impl TestRun {
     /// If there is no such guest.
     pub fn crash(&mut self, guest: &str) {
         let index = self.stepper.index_of(guest);
-        stack::on_guest_thread("parigot test", || self.stepper.crash(index));
+        on_test_thread(|| self.stepper.crash(index));
     }
 
     /// Returns the exit status of a guest's last end, 1 for a failure; `None` if it never ended.
@@ -312,7 +311,7 @@ impl TestRun {
 
     /// Runs guests until `is_so` holds or all guests are idle. Returns true if `is_so` holds.
     fn run(&mut self, is_so: impl Fn(&Stepper) -> bool + Sync) -> bool {
-        stack::on_guest_thread("parigot test", || self.stepper.run(&is_so))
+        on_test_thread(|| self.stepper.run(&is_so))
     }
 }
 

@@ -17,7 +17,7 @@ use super::stepper::Stepper;
 use crate::clock::{Clock, ManualClock};
 use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
-use crate::error::StartError;
+use crate::error::{StartError, ThreadError};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::stack;
 use crate::host::assemble;
@@ -67,7 +67,7 @@ impl TestHost {
                 &settings,
                 &randomness,
             )
-        })?;
+        })??;
         let (kernel, _) = assemble(booted, &settings, &randomness);
         let manifest = Manifest {
             exports: Vec::new(),
@@ -140,7 +140,7 @@ impl TestHost {
         interceptor: &Arc<Mutex<Interceptor>>,
         replies: &Replies,
         settings: &Settings,
-    ) -> CompiledGuests {
+    ) -> Result<CompiledGuests, ThreadError> {
         let (test, guests) = guests
             .split_last()
             .expect("the deployment must have the guest of the test");
@@ -173,9 +173,9 @@ impl TestHost {
                 }) as _
             })
         });
-        CompiledGuests {
+        Ok(CompiledGuests {
             of_guests: intercepted.collect(),
-            epoch_ticker: EpochTicker::start(ticks),
-        }
+            epoch_ticker: EpochTicker::start(ticks)?,
+        })
     }
 }

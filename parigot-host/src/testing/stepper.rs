@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use super::intercepted::CRASH;
 use super::interceptor::Interceptor;
 use crate::error::{Ending, GuestFault};
+use crate::guest::stack;
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::instance::{Batch, Outbound};
 use crate::kernel::observer::Observer;
@@ -213,4 +214,13 @@ impl Observer for TurnRecorder<'_> {
         let record = &mut self.interceptor.lock().record;
         record.record_routes(&sent, &self.kernel.instances);
     }
+}
+
+/// Runs guests on a thread with enough stack, and waits for the thread.
+///
+/// # Panics
+///
+/// If the system does not start the thread.
+pub(super) fn on_test_thread<R: Send>(run: impl FnOnce() -> R + Send) -> R {
+    stack::on_guest_thread("parigot test", run).unwrap_or_else(|error| panic!("{error}"))
 }

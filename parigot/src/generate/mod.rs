@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{fmt, io, panic, thread};
 
+use parigot_host::ThreadError;
 use protoc_gen_parigot::options::{Language, Options};
 use protoc_gen_parigot::{Error, OutputFile, Request, generate};
 use protox::Compiler;
@@ -47,7 +48,10 @@ fn files_of(command: &Generate) -> Result<Vec<OutputFile>, Messages> {
     thread::scope(|scope| {
         let compiler = thread::Builder::new().stack_size(STACK_BYTES);
         let running = compiler.spawn_scoped(scope, || files(command));
-        let running = running.map_err(|error| Messages(vec![error.to_string()]))?;
+        let running = running.map_err(|error| {
+            let error = io::Error::from(ThreadError::new("parigot generate", &error));
+            Messages(vec![error.to_string()])
+        })?;
         running
             .join()
             .unwrap_or_else(|panic| panic::resume_unwind(panic))

@@ -15,7 +15,7 @@ use super::forward::{READ_BYTES, SUBSCRIPTION_CAPACITY};
 use super::log::Log;
 use super::login::{Logins, with_tls};
 use crate::deployment::Network;
-use crate::error::NetworkError;
+use crate::error::{NetworkError, ThreadError};
 
 /// Limit for the attempts with all servers.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -159,6 +159,7 @@ impl Connector {
         // A server that does not respond leaves time for the other servers.
         let limit = CONNECT_MAX / addresses.len() as u32;
         let options = with_tls(options(network, choice, handler, limit), network)?;
+        check_lookup_thread()?;
         // The client panics at some malformed messages, and must not take this thread with it.
         let connecting = tokio::spawn(options.connect(addresses.to_vec()));
         let abort = connecting.abort_handle();
@@ -177,6 +178,17 @@ impl Connector {
             Err(_) => Err(no_response(network, server, limit)),
         }
     }
+}
+
+/// Checks that the system starts a thread, as tokio does to look up a name. Without it, tokio
+/// panics.
+fn check_lookup_thread() -> Result<(), ThreadError> {
+    const NAME: &str = "parigot lookup";
+    let started = std::thread::Builder::new().name(NAME.into()).spawn(|| {});
+    let thread = started.map_err(|error| ThreadError::new(NAME, &error))?;
+    // The thread must not count when tokio starts its own.
+    thread.join().expect("the thread does nothing");
+    Ok(())
 }
 
 fn options(

@@ -38,7 +38,13 @@ pub(super) struct Start {
 /// Connects, reports the outcome, and runs the connection task to its end.
 pub(super) fn run(start: Start, log: Dispatch, report: &SyncSender<Result<(), NetworkError>>) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("the system must allow a few more descriptors");
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            _ = report.send(Err(NetworkError::Descriptors(error)));
+            return;
+        }
+    };
     // The client logs each attempt to connect. Only the state of the connection is of interest,
     // and the connection task logs that.
     tracing::dispatcher::with_default(&Dispatch::none(), || {

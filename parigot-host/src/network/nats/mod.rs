@@ -113,7 +113,7 @@ use self::event::Command;
 use self::identity::ProcessIdentity;
 use self::send_budget::{SEND_BYTES_MAX, SendBudget};
 use crate::clock::Clock;
-use crate::error::{Failure, NetworkError};
+use crate::error::{Failure, NetworkError, ThreadError};
 use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
 use crate::network::message::{Reply, Request, ReturnAddress};
 use crate::network::transport::{ExportSpec, ImportSpec, Transport};
@@ -145,8 +145,8 @@ impl Nats {
     /// # Errors
     ///
     /// If no server accepts the connection within 5 seconds or the deployment's `wait`, if the
-    /// server accepts small messages only, or if the user lacks a permission that each process
-    /// needs.
+    /// server accepts small messages only, if the user lacks a permission that each process
+    /// needs, or if the system lacks a thread or a descriptor.
     pub(crate) fn connect(identity: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
         let availability = Arc::new(Availability::new());
         let send_budget = SendBudget::default();
@@ -160,10 +160,11 @@ impl Nats {
             commands,
         };
         let log = tracing::dispatcher::get_default(Clone::clone);
+        const NAME: &str = "parigot network";
         let thread = std::thread::Builder::new()
-            .name("parigot network".to_owned())
+            .name(NAME.to_owned())
             .spawn(move || connection::run(start, log, &report))
-            .expect("the system must allow one more thread");
+            .map_err(|error| ThreadError::new(NAME, &error))?;
         connected
             .recv()
             .expect("the thread must report its connection")?;

@@ -69,9 +69,9 @@ pub(super) fn try_start(board: &Arc<Switchboard>, guests: Guests) -> Result<Proc
     };
     let compiled_guests = CompiledGuests {
         of_guests: factories.into_iter().map(Ok).collect(),
-        epoch_ticker: EpochTicker::start(|| {}),
+        epoch_ticker: EpochTicker::start(|| {})?,
     };
-    let running = run(&deployment, |_, _| compiled_guests, peers, settings)?;
+    let running = run(&deployment, |_, _| Ok(compiled_guests), peers, settings)?;
     Ok(Process {
         host,
         running,

@@ -42,6 +42,7 @@ mod shop;
 mod startup;
 mod stdio;
 mod test_host;
+mod threads;
 mod time;
 mod unread_log;
 mod workers;

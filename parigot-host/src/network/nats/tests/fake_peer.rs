@@ -94,6 +94,19 @@ impl FakePeer {
         ));
     }
 
+    /// Announces a request and waits until the callee asks for its chunks.
+    pub(super) fn begin_request(
+        &self,
+        answers: &mut Subscriber,
+        number: u128,
+        bytes: usize,
+        remaining: Duration,
+    ) {
+        self.announce_request(number, bytes, remaining);
+        let answer = self.next(answers, number);
+        assert!(matches!(answer, PeerMessage::Continue(_)), "{answer:?}");
+    }
+
     fn call(&self, request: RequestMessage) {
         self.publish(
             &self.subjects.call(SERVICE, SCHEMA),

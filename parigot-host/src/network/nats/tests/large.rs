@@ -105,11 +105,7 @@ fn an_incomplete_request_is_freed_at_its_deadline() {
     // The chunks of five requests take all memory for incomplete messages.
     let piece = bytes(MIB / 2);
     for number in 1..=5 {
-        caller.announce_request(number, 16 * MIB, 2 * SECOND);
-        assert!(matches!(
-            caller.next(&mut answers, number),
-            PeerMessage::Continue(_)
-        ));
+        caller.begin_request(&mut answers, number, 16 * MIB, 2 * SECOND);
         let pieces = if number < 5 { 31 } else { 5 };
         (0..pieces).for_each(|at| caller.piece(kitchen.host, number, at, piece.clone()));
     }
@@ -122,11 +118,7 @@ fn an_incomplete_request_is_freed_at_its_deadline() {
     clock.advance(3 * SECOND);
     caller.wall += 3 * SECOND;
     caller.wait_for_beats(2);
-    caller.announce_request(6, MIB, 2 * SECOND);
-    assert!(matches!(
-        caller.next(&mut answers, 6),
-        PeerMessage::Continue(_)
-    ));
+    caller.begin_request(&mut answers, 6, MIB, 2 * SECOND);
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
     assert_eq!(gateway.call().0.payload.len(), MIB);
@@ -143,11 +135,7 @@ fn announced_requests_without_chunks_take_no_room() {
         ..
     } = FrozenCallee::on(&server);
     for number in 1..=6 {
-        caller.announce_request(number, 16 * MIB, WAIT_MAX);
-        assert!(matches!(
-            caller.next(&mut answers, number),
-            PeerMessage::Continue(_)
-        ));
+        caller.begin_request(&mut answers, number, 16 * MIB, WAIT_MAX);
     }
     let piece = bytes(MIB / 2);
     (0..32).for_each(|at| caller.piece(kitchen.host, 6, at, piece.clone()));
@@ -164,18 +152,10 @@ fn a_stalled_request_fails_before_its_deadline() {
         mut answers,
         ..
     } = FrozenCallee::on(&server);
-    caller.announce_request(1, 16 * MIB, 3_600 * SECOND);
-    assert!(matches!(
-        caller.next(&mut answers, 1),
-        PeerMessage::Continue(_)
-    ));
+    caller.begin_request(&mut answers, 1, 16 * MIB, 3_600 * SECOND);
     caller.piece(kitchen.host, 1, 0, bytes(MIB / 2));
     // A reply to a second request shows that the chunk has arrived: a connection keeps the order.
-    caller.announce_request(2, 16 * MIB, SECOND);
-    assert!(matches!(
-        caller.next(&mut answers, 2),
-        PeerMessage::Continue(_)
-    ));
+    caller.begin_request(&mut answers, 2, 16 * MIB, SECOND);
     clock.advance(STALL_MAX);
     caller.wall += STALL_MAX;
     let told = caller.told(&mut answers, 1);
@@ -207,11 +187,7 @@ fn inconsistent_chunks_end_the_call() {
         &[(0, 0)],
     ];
     for (number, pieces) in (1..).zip(wrong) {
-        caller.announce_request(number, 100, WAIT_MAX);
-        assert!(matches!(
-            caller.next(&mut answers, number),
-            PeerMessage::Continue(_)
-        ));
+        caller.begin_request(&mut answers, number, 100, WAIT_MAX);
         pieces
             .iter()
             .for_each(|(piece, length)| caller.piece(kitchen.host, number, *piece, bytes(*length)));
@@ -227,11 +203,7 @@ fn inconsistent_chunks_end_the_call() {
     }
     // Chunks from another host than the caller's are ignored.
     let other = FakePeer::on(&RawClient::on(&server), "other");
-    caller.announce_request(9, 100, WAIT_MAX);
-    assert!(matches!(
-        caller.next(&mut answers, 9),
-        PeerMessage::Continue(_)
-    ));
+    caller.begin_request(&mut answers, 9, 100, WAIT_MAX);
     other.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'x'; 100]));
     caller.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'y'; 100]));
     assert_eq!(gateway.call().0.payload[..], [b'y'; 100]);
