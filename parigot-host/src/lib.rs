@@ -30,6 +30,9 @@ mod compile;
 pub mod deployment;
 mod descriptors;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod host;
 mod kernel;
