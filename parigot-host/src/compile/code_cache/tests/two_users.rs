@@ -26,22 +26,6 @@ const DEADLINE: Duration = Duration::from_secs(120);
 ///
 /// and tries to write into the private folder. The foreign entry in the open folder belongs to the
 /// victim: a server that stores uploads writes such files.
-const ATTACKER: u32 = 65_534;
-
-/// Rounds of the attack during which starts run.
-const ROUNDS: u32 = 200;
-
-const DEADLINE: Duration = Duration::from_secs(120);
-
-/// Script of the attacker, in the folder with the cases. `foreign` has an entry with code of the
-/// attacker under the name, and with the checksum, of the victim's entry. Each round exchanges:
-///
-/// - a link in a sticky folder that leads to the private folder, or to the attacker's;
-/// - a folder in a sticky folder that the victim creates if it is missing;
-/// - a folder of the victim in a folder that all users may write to;
-///
-/// and tries to write into the private folder. The foreign entry in the folder that all may write to
-/// belongs to the victim: a server that stores uploads writes such files.
 const ATTACK: &str = "
 cp -r foreign sticky/theirs
 cp -r foreign open/theirs
