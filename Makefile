@@ -141,7 +141,7 @@ soak: setup $(NATS_SERVER) fuzz ## run the long tests: SOAK_REQUESTS, SOAK_SECON
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test abi -- --nocapture fuzz
 	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test e2e -- --nocapture interleavings::
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test measured -- --nocapture \
-		budget:: idle:: soak::
+		budget:: idle:: overload:: soak::
 
 # Without a sanitizer, which only a nightly toolchain has. New inputs are kept in the target folder.
 fuzz: setup $(CARGO_FUZZ) ## search for inputs that break the readers, SOAK_FUZZ_SECONDS for each target

@@ -63,13 +63,16 @@ pub fn compile_stdin() -> io::Result<()> {
     let mut bytes = vec![0; length as usize];
     stdin.read_exact(&mut bytes)?;
     drop(stdin);
+    let end_with_parent = || {
+        // The parent writes no more. An error is an end too.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(1);
+    };
+    const PARENT: &str = "parigot parent";
     thread::Builder::new()
-        .name("parigot parent".into())
-        .spawn(|| {
-            // The parent writes no more. An error is an end too.
-            let _ = io::copy(&mut io::stdin(), &mut io::sink());
-            std::process::exit(1);
-        })?;
+        .name(PARENT.into())
+        .spawn(end_with_parent)
+        .map_err(|error| ThreadError::new(PARENT, &error))?;
     let engine = engine();
     // The parent ends this process when the time is over.
     let code = timeout::compile(&engine, bytes, Duration::MAX).and_then(|module| {
@@ -94,6 +97,7 @@ pub fn compile_stdin() -> io::Result<()> {
 fn text_of(error: &ModuleError) -> String {
     let causes: Vec<_> = match error {
         ModuleError::Compile(error) => error.chain().map(one_line).collect(),
+        ModuleError::Thread(error) => vec![one_line(io::Error::from(error.clone()))],
         error => vec![one_line(error)],
     };
     causes.join("\n")
