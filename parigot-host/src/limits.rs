@@ -13,6 +13,7 @@
 //! | calls in flight, each direction | [`CALLS_MAX`] | the call fails |
 //! | bytes waiting in a mailbox | [`MAILBOX_BYTES_MAX`] | the call fails |
 //! | time of a call | [`DEADLINE_DEFAULT`] | the call fails |
+//! | wait for the fate of a late call | [`FATE_WAIT`], [`REMOTE_FATE_WAIT`] | the fate is unknown |
 //! | log of a guest per second | [`LOG_BYTES_DEFAULT`] | lines are dropped and counted |
 //! | one log line | [`LOG_LINE_BYTES_MAX`] | the end is cut off |
 //! | one read from stdin | [`STDIN_READ_BYTES_MAX`] | the read returns less |
@@ -21,6 +22,7 @@
 //! | text of a panic or an exit | [`REASON_BYTES_MAX`] | the end is cut off |
 //! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
 //! | time to compile a module | [`COMPILE_TIME_MAX_DEFAULT`] | the start is refused |
+//! | memory to compile a module | [`COMPILE_MEMORY_BYTES_MAX_DEFAULT`] | the start is refused |
 //! | a secret | [`SECRET_BYTES_MAX`] | the start is refused |
 //! | errors of a deployment file | [`ERRORS_MAX`] | further errors are not reported |
 //! | a deployment file | [`DEPLOYMENT_BYTES_MAX`] | the file is refused |
@@ -52,6 +54,14 @@ pub(crate) fn marking_time_max(memory_bytes: usize) -> Duration {
 /// Time of a call, unless the deployment, the method or the caller sets a deadline.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
 
+/// Longest wait after the deadline of a call for the callee's turn to end, which decides whether
+/// the call has begun. Five times the default budget of a turn, for busy machines.
+pub(crate) const FATE_WAIT: Duration = Duration::from_millis(250);
+
+/// As [`FATE_WAIT`], for a callee in another process: that process waits itself, and its reply must
+/// arrive.
+pub(crate) const REMOTE_FATE_WAIT: Duration = Duration::from_millis(500);
+
 /// Instances of a service.
 pub const REPLICAS_MAX: u32 = 1_000;
 
@@ -59,6 +69,9 @@ pub const REPLICAS_MAX: u32 = 1_000;
 ///
 /// 60 times the time that 8 MiB of Go take on two cores.
 pub const COMPILE_TIME_MAX_DEFAULT: Duration = Duration::from_secs(120);
+
+/// Memory of the process that compiles one module in bytes, unless the command sets another: 2 GiB.
+pub const COMPILE_MEMORY_BYTES_MAX_DEFAULT: u64 = 2 << 30;
 
 /// Size of a module's file in bytes: 128 MiB. The largest in use, from Go, have a few dozen MiB.
 pub(crate) const MODULE_BYTES_MAX: u64 = 128 << 20;
