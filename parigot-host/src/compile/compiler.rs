@@ -1,19 +1,26 @@
 //! Compiler of wasm modules, and the checks that a module passes before it runs.
 
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use wasmtime::{Config, Engine, ExternType, FuncType, ImportType, Module, ValType};
 
 use crate::compile::code_cache::Cache;
 use crate::compile::timeout;
 use crate::descriptors::section;
 use crate::error::{GoBuildError, ModuleError};
+use crate::guest::backtrace::{ModuleDigest, Symbols};
 use crate::guest::stack_pointer;
 use crate::guest::wasi::go_module;
 use crate::guest::wasi::imports::{IMPORTS, MODULE};
 use crate::guest::wasm::GuestModule;
 use crate::limits::GUEST_STACK_BYTES;
 use crate::settings::Settings;
+
+/// Functions on the stack of a failed guest that its backtrace may have.
+const BACKTRACE_FRAMES_MAX: Option<NonZeroUsize> = NonZeroUsize::new(64);
 
 /// Compiler of modules, one for the whole host.
 #[derive(Clone)]
@@ -49,6 +56,8 @@ impl Compiler {
         config.max_wasm_stack(GUEST_STACK_BYTES);
         // The memory limiter limits one memory, so a second one must be impossible.
         config.wasm_multi_memory(false).wasm_memory64(false);
+        // Frames of a backtrace. Only a fault pays for them.
+        config.wasm_backtrace_max_frames(BACKTRACE_FRAMES_MAX);
         // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
         config.epoch_interruption(true);
         let engine = Engine::new(&config).expect("Cranelift must support this machine");
@@ -71,21 +80,23 @@ impl Compiler {
         move || engine.increment_epoch()
     }
 
-    /// Compiles a binary module, unless the cache has its code, and checks its imports and exports.
-    /// `compiling` is called before a compilation.
+    /// Compiles the binary module of a file, unless the cache has its code, and checks its imports
+    /// and exports. `compiling` is called before a compilation.
     ///
     /// # Errors
     ///
     /// If the module cannot be compiled in time, or if an import or export is not allowed.
     pub(crate) fn compile(
         &self,
+        path: &Path,
         bytes: &[u8],
         compiling: impl FnOnce(),
     ) -> Result<GuestModule, ModuleError> {
         if !bytes.starts_with(b"\0asm") {
             return Err(ModuleError::NotWasm);
         }
-        let entry = self.cache.as_ref().map(|cache| cache.entry(bytes));
+        let digest: ModuleDigest = Sha256::digest(bytes).into();
+        let entry = self.cache.as_ref().map(|cache| cache.entry(&digest));
         let module = match entry.as_ref().and_then(|entry| entry.load(&self.engine)) {
             Some(module) => module,
             None => {
@@ -111,7 +122,8 @@ impl Compiler {
         } else {
             Vec::new()
         };
-        Ok(GuestModule::new(module, is_go, descriptors))
+        let symbols = Symbols::new(path, digest, is_go);
+        Ok(GuestModule::new(module, is_go, descriptors, symbols))
     }
 }
 
