@@ -11,6 +11,7 @@
 //! | [`frame`] | the header of every message, and the sequence of frames |
 //! | [`start`] | the payload of a guest's first incoming frame, and the prologue of every inbox |
 //! | [`manifest`] | the payload of a guest's first outgoing frame |
+//! | [`stream`] | items of a call, and credit |
 //! | [`status`] | the end of a call |
 //! | [`id`] | 128-bit typed ids and their text form |
 //!
@@ -75,6 +76,7 @@ pub mod id;
 pub mod manifest;
 pub mod start;
 pub mod status;
+pub mod stream;
 mod version;
 
 pub use control::Control;
@@ -83,6 +85,7 @@ pub use frame::{Frame, FrameBuilder, Frames, Header, Kind, Outline};
 pub use manifest::Manifest;
 pub use start::{Prologue, Start};
 pub use status::{Cause, Code, Detail, ErrorDetail, Fate};
+pub use stream::{Credit, StreamContent, StreamFrame};
 pub use version::{VERSION, Version};
 
 /// The result of `parigot_turn` after a successful turn.

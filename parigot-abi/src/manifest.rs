@@ -159,6 +159,26 @@ impl MethodFlags {
         MethodFlags((idempotency as u32) << 2)
     }
 
+    /// Returns the flags with the sides that stream.
+    ///
+    /// ```
+    /// use parigot_abi::manifest::{Idempotency, MethodFlags};
+    ///
+    /// let flags = MethodFlags::new(Idempotency::Unknown).with_streams(false, true);
+    /// assert_eq!(flags, MethodFlags(2));
+    /// assert!(!flags.streams_requests() && flags.streams_responses());
+    /// ```
+    #[must_use]
+    pub const fn with_streams(self, requests: bool, responses: bool) -> Self {
+        let requests = if requests { Self::STREAMS_REQUESTS } else { 0 };
+        let responses = if responses {
+            Self::STREAMS_RESPONSES
+        } else {
+            0
+        };
+        MethodFlags(self.0 | requests | responses)
+    }
+
     /// Reports whether the caller streams requests.
     pub const fn streams_requests(self) -> bool {
         self.0 & Self::STREAMS_REQUESTS != 0

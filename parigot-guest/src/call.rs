@@ -2,7 +2,6 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU64;
@@ -21,6 +20,7 @@ use crate::error::{CallError, LocateError, LocateProblem, with_headers};
 use crate::metadata::{Metadata, encode_base64};
 use crate::metadata_key::may_set;
 use crate::method::{Method, rpc};
+use crate::pending::{Pending, trailers};
 use crate::prost::decode;
 use crate::runtime::guest::Guest;
 use crate::runtime::outbound::{Reply, frame_at, has_response};
@@ -105,10 +105,7 @@ impl Channel {
     /// running task belongs to, whichever is earlier. A request that is larger than the host
     /// accepts is not sent: the call fails.
     pub fn call<M: Method>(&self, request: M::Request) -> Call<M> {
-        Call {
-            pending: self.pending(self.send::<M>(&request)),
-            method: PhantomData,
-        }
+        Call::of(self.begin::<M>(&request))
     }
 
     /// Sends a request in its wire form to the method with this index.
@@ -121,20 +118,18 @@ impl Channel {
         self.pending(Err(status))
     }
 
+    /// Sends a request at once, for a call whose responses stream.
+    pub(crate) fn begin<M: Method>(&self, request: &M::Request) -> Pending {
+        self.pending(self.send::<M>(request))
+    }
+
+    /// Begins a call whose requests stream.
+    pub(crate) fn begin_stream<M: Method>(&self) -> Pending {
+        self.call_bytes(M::INDEX, &[])
+    }
+
     fn pending(&self, sent: Result<NonZeroU64, Status>) -> Pending {
-        let guest = Rc::clone(&self.guest);
-        match sent {
-            Ok(number) => Pending {
-                guest,
-                number: Some(number),
-                refused: None,
-            },
-            Err(status) => Pending {
-                guest,
-                number: None,
-                refused: Some(status),
-            },
-        }
+        Pending::new(Rc::clone(&self.guest), sent)
     }
 
     #[inline]
@@ -343,6 +338,13 @@ impl<M: Method> Future for Call<M> {
 }
 
 impl<M: Method> Call<M> {
+    pub(crate) fn of(pending: Pending) -> Self {
+        Call {
+            pending,
+            method: PhantomData,
+        }
+    }
+
     pub(crate) fn guest(&self) -> &Rc<Guest> {
         &self.pending.guest
     }
@@ -414,66 +416,6 @@ impl<M: Method> Future for CallWithMetadata<M> {
             Ok(response) => Ok((response, metadata)),
             failed => with_headers(failed, headers).map(|response| (response, metadata)),
         })
-    }
-}
-
-/// Returns the trailers of a reply, in their wire form.
-pub(crate) fn trailers(guest: &Guest, reply: &Reply) -> Vec<u8> {
-    match reply {
-        Reply::InInbox { at, .. } => frame_at(&guest.io.inbox(), *at).metadata.into(),
-        Reply::Copied(bytes) => frame_at(bytes, 0).metadata.into(),
-    }
-}
-
-/// A call that waits for its reply, of any method. Dropping it cancels the call.
-pub(crate) struct Pending {
-    pub(crate) guest: Rc<Guest>,
-    /// Number of the call; `None` once the call has ended.
-    number: Option<NonZeroU64>,
-    /// Reason why the call was not sent.
-    refused: Option<Status>,
-}
-
-impl Pending {
-    /// Returns the call's number and the reply, or the reason why the call was not sent. The caller
-    /// removes the call's response headers.
-    ///
-    /// # Panics
-    ///
-    /// If polled after completion.
-    #[inline]
-    pub(crate) fn poll_reply(
-        &mut self,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result<(NonZeroU64, Reply), Status>> {
-        let Some(number) = self.number else {
-            return Poll::Ready(Err(self.take_refusal()));
-        };
-        let Some(reply) = self.guest.poll_call(number, cx.waker()) else {
-            return Poll::Pending;
-        };
-        self.number = None;
-        Poll::Ready(Ok((number, reply)))
-    }
-
-    #[cold]
-    fn take_refusal(&mut self) -> Status {
-        self.refused
-            .take()
-            .expect("a call was polled after it had completed")
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(number) = self.number
-            && self.guest.calls.outbound.abandon(number)
-        {
-            self.guest.io.send_bare(Header {
-                number: number.get(),
-                ..Header::new(Kind::Cancel)
-            });
-        }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::runtime::guest::Guest;
 use crate::runtime::lifecycle::Startup;
 use crate::runtime::response_metadata::Part;
 use crate::runtime::scope::Scope;
+use crate::runtime::stream::table::Side;
 use crate::runtime::trace_context::{self, Trace};
 
 /// Everything that a guest can do and see. Cheap to clone.
@@ -301,6 +302,13 @@ impl Context {
             && self.guest.is_unanswered(number)
         {
             let calls = &self.guest.calls;
+            let stream = calls.streams.find(Side::Callee, number);
+            if part == Part::Header && stream.is_some_and(|stream| stream.is_open.get()) {
+                return self.log(
+                    Level::Warn,
+                    format_args!("header {key:?} dropped: the stream of responses has begun"),
+                );
+            }
             calls.add_response_metadata(number, part, key, value);
         }
     }

@@ -10,12 +10,13 @@ use core::pin::Pin;
 use core::task::{self, Poll};
 use core::time::Duration;
 
-use crate::call::{Channel, Pending, trailers};
+use crate::call::Channel;
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
 use crate::failure::{ErrorEnum, Failure};
 use crate::metadata::Metadata;
+use crate::pending::{Pending, trailers};
 use crate::runtime::outbound::{Reply, frame_at, has_response};
 use crate::status::{Rpc, ServiceError, Status};
 

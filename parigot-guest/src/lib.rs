@@ -143,6 +143,7 @@ mod log;
 mod metadata;
 mod metadata_key;
 mod method;
+mod pending;
 pub mod print;
 mod program;
 pub mod prost;
@@ -156,6 +157,7 @@ mod service;
 mod service_info;
 mod status;
 pub mod stdio;
+mod stream;
 #[cfg(all(feature = "std", not(target_family = "wasm")))]
 pub mod testing;
 #[expect(unsafe_code, reason = "the host names a guest by its address")]
@@ -191,6 +193,13 @@ pub use serve::{Incoming, Serve, Server};
 pub use service::{Export, Exports};
 pub use service_info::{Descriptors, MethodInfo, Requirement, Service};
 pub use status::{ServiceError, Status};
+pub use stream::client_stream::ClientStream;
+pub use stream::closed::{Closed, TrySendError};
+pub use stream::request_sink::RequestSink;
+pub use stream::requests::Requests;
+pub use stream::response_stream::ResponseStream;
+pub use stream::responses::Responses;
+pub use stream::serve::{ServeBidiStream, ServeClientStream, ServeServerStream};
 
 /// Version marker that generated code refers to. If it is missing, the versions of generator and
 /// SDK are incompatible.

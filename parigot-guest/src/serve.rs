@@ -41,8 +41,8 @@ pub trait Server<S> {
 /// An inbound call. Each method that answers it consumes it, so that it is answered once.
 #[must_use = "a call that is dropped is never answered"]
 pub struct Incoming<'a> {
-    guest: &'a Rc<Guest>,
-    frame: &'a Frame<'a>,
+    pub(crate) guest: &'a Rc<Guest>,
+    pub(crate) frame: &'a Frame<'a>,
 }
 
 impl<'a> Incoming<'a> {
@@ -75,7 +75,7 @@ impl<'a> Incoming<'a> {
     }
 
     #[cold]
-    fn undecodable(self, method: &MethodInfo, error: &prost::DecodeError) {
+    pub(crate) fn undecodable(self, method: &MethodInfo, error: &prost::DecodeError) {
         let message = format!(
             "the request of {} cannot be decoded: {error}",
             method.name()
@@ -129,7 +129,7 @@ impl<'a> Incoming<'a> {
 
 /// Replies that the deadline has passed and that the method did not run.
 #[cold]
-fn refuse_late(cx: &Context) {
+pub(crate) fn refuse_late(cx: &Context) {
     let guest = &cx.guest;
     let number = cx.scope.number;
     guest.calls.end_inbound(number);
@@ -141,7 +141,7 @@ fn refuse_late(cx: &Context) {
     );
 }
 
-fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
+pub(crate) fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     match guest.calls.take_response_metadata(number) {
         None => send_response(guest, number, response),
         Some(metadata) => send_with_metadata(guest, number, &metadata, &response.encode_to_vec()),
@@ -207,6 +207,12 @@ fn send_headers(guest: &Guest, number: u64, headers: &[u8]) {
 #[cold]
 fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
     let status = Status::answer_too_large(bytes, guest.io.message_bytes_max.get());
+    reply_status(guest, number, &status);
+}
+
+/// Answers a call with a status of the SDK, whose cause stays the cause.
+#[cold]
+pub(crate) fn reply_status(guest: &Guest, number: u64, status: &Status) {
     guest
         .io
         .reply_failure(number, status.code(), status.cause(), status.message());
@@ -214,7 +220,7 @@ fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
 
 /// Answers a call with the failure of its handler.
 #[inline(never)]
-fn reply_error(guest: &Guest, number: u64, error: &impl HandlerError) {
+pub(crate) fn reply_error(guest: &Guest, number: u64, error: &impl HandlerError) {
     send_error(guest, number, error.answer());
 }
 

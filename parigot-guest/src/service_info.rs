@@ -98,6 +98,8 @@ pub struct MethodInfo {
     budget: Duration,
     deadline: Duration,
     idempotency: Idempotency,
+    streams_requests: bool,
+    streams_responses: bool,
 }
 
 impl MethodInfo {
@@ -108,6 +110,8 @@ impl MethodInfo {
             budget: Duration::ZERO,
             deadline: Duration::ZERO,
             idempotency: Idempotency::Unknown,
+            streams_requests: false,
+            streams_responses: false,
         }
     }
 
@@ -137,6 +141,22 @@ impl MethodInfo {
         }
     }
 
+    /// Marks the method as one whose requests stream.
+    pub const fn streaming_requests(self) -> Self {
+        MethodInfo {
+            streams_requests: true,
+            ..self
+        }
+    }
+
+    /// Marks the method as one whose responses stream.
+    pub const fn streaming_responses(self) -> Self {
+        MethodInfo {
+            streams_responses: true,
+            ..self
+        }
+    }
+
     /// Returns the name, as in the `.proto`.
     pub const fn name(&self) -> &'static str {
         self.name
@@ -162,13 +182,24 @@ impl MethodInfo {
         self.idempotency
     }
 
+    /// Returns true if requests stream.
+    pub const fn streams_requests(&self) -> bool {
+        self.streams_requests
+    }
+
+    /// Returns true if responses stream.
+    pub const fn streams_responses(&self) -> bool {
+        self.streams_responses
+    }
+
     fn describe(&self) -> manifest::Method {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         manifest::Method {
             name: self.name.into(),
             budget_ns: ns(self.budget),
             deadline_ns: ns(self.deadline),
-            flags: MethodFlags::new(self.idempotency),
+            flags: MethodFlags::new(self.idempotency)
+                .with_streams(self.streams_requests, self.streams_responses),
         }
     }
 }

@@ -112,6 +112,17 @@ impl Status {
         Self::of(Code::Internal, Cause::AnswerLost, message).about(frame)
     }
 
+    /// Creates the status of a call that streams a response that cannot be decoded.
+    pub(crate) fn undecodable_item(error: &prost::DecodeError) -> Self {
+        let message = format!("a response of the stream cannot be decoded: {error}");
+        Self::of(Code::Internal, Cause::AnswerLost, message)
+    }
+
+    /// Creates the status of a call that this guest has cancelled.
+    pub(crate) fn cancelled(message: &str) -> Self {
+        Self::of(Code::Cancelled, Cause::Cancelled, message.into())
+    }
+
     /// Creates the status of a call to a method that the service lacks.
     pub(crate) fn no_such_method(message: String) -> Self {
         Self::of(Code::Unimplemented, Cause::NoSuchMethod, message)

@@ -115,10 +115,10 @@ pub enum Error {
         at: Location,
     },
 
-    /// Method that streams, which is not supported.
+    /// Method that streams, in a language that does not support it yet.
     #[error(
-        "{at}: method {method} streams its {what}, which is not supported; `streaming=skip` \
-         leaves it out"
+        "{at}: method {method} streams its {what}, which `lang=go` does not support yet; \
+         `streaming=skip` leaves it out"
     )]
     Streaming {
         /// `Greeting.Watch`.

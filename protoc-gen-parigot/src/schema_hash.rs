@@ -3,8 +3,8 @@
 //! The hash is the 64-bit FNV-1a over the UTF-8 bytes of a canonical text. Equal hashes mean that
 //! both sides were generated from the same rpcs and the same messages, field by field. Comments,
 //! options except the codes of error enums, the order of declarations and the files that contain
-//! the declarations do not affect the hash. Streaming methods do not affect the hash either: the
-//! generator leaves them out everywhere.
+//! the declarations do not affect the hash. Methods that `streaming=skip` leaves out do not affect
+//! the hash either.
 //!
 //! # The canonical text of a schema
 //!
@@ -29,6 +29,9 @@
 //! …
 //! ```
 //!
+//! Messages that stream have `stream ` before their name, as in a `.proto`:
+//! `rpc Watch feed.Item stream feed.Item`.
+//!
 //! A field is written as number, name, label and type. The label is `singular`, `optional`
 //! (presence is kept), `required`, `repeated`, or `oneof:` with the name of the oneof. The type is
 //! the name of a scalar or a full name, with `group ` before it for a group. A map is written as
@@ -48,7 +51,7 @@ use std::fmt::Write;
 pub struct Schema {
     /// Full name of the service.
     pub service: String,
-    /// Request and response of each method, by the method's name.
+    /// Request and response of each method, by the method's name; `stream p.M` if they stream.
     pub methods: BTreeMap<String, (String, String)>,
     /// Full name of the error enum.
     pub error: Option<String>,

@@ -73,6 +73,8 @@ pub mod shared;
 pub mod strangers;
 #[path = "streaming/rust/mod.rs"]
 pub mod streaming;
+#[path = "streams/rust/mod.rs"]
+pub mod streams;
 #[path = "together/rust/mod.rs"]
 pub mod together;
 #[path = "two_services/rust/mod.rs"]

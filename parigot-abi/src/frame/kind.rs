@@ -79,19 +79,18 @@ kinds! {
     /// Out, the guest's last frame: the guest exits. `status` is the exit status, 0 to 255; the
     /// payload is the reason, for the log.
     Exit = 10;
-    /// In and out: one message of a stream; the payload is the message. A method that streams
-    /// sends and receives items. This version has no such methods: hosts and guests refuse items.
+    /// In and out: one message of a stream, which is the payload. Only calls of methods that stream
+    /// have items: see [`stream`](crate::stream).
     Item = 11;
-    /// In and out: permission to send items. The payload is two `u64`, totals since the call
-    /// began: the number of items, and the number of their payload bytes, that the receiver of
-    /// this frame may have sent. Refused as [`Kind::Item`] is.
+    /// In and out: permission to send items. The payload is a [`Credit`](crate::Credit), two `u64`:
+    /// the number of items, and the number of their payload bytes, that the receiver of this frame
+    /// may have sent since the call began.
     Credit = 12;
-    /// In and out, with [`flags::TO_CALLEE`]: the caller sends no more items. Refused as
-    /// [`Kind::Item`] is.
+    /// In and out, with [`flags::TO_CALLEE`]: the caller sends no more items.
     End = 13;
     /// In and out: the response headers of a call, from the callee to the caller; the metadata
-    /// holds them. At most one for each call, before its [`Kind::Reply`]. A callee without headers
-    /// sends none.
+    /// holds them. At most one for each call, before its first [`Kind::Item`] and its
+    /// [`Kind::Reply`]. A callee without headers sends none, or an empty one.
     Open = 14;
 }
 

@@ -51,8 +51,8 @@
 //! | 14 | `Open` | out | | number | M |
 //!
 //! A response has a payload and no detail, a failure has a detail and no payload. The detail of a
-//! service error may be absent. The host limits the parts of a call, of an open and of a reply
-//! together, to the number in [`Start`](crate::Start).
+//! service error may be absent. The host limits the parts of a call, of an open, of an item and of
+//! a reply together, to the number in [`Start`](crate::Start).
 //!
 //! # Call numbers
 //!

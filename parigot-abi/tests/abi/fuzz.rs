@@ -12,8 +12,8 @@ use parigot_abi::id::{CallId, ServiceId};
 use parigot_abi::manifest::{Method, MethodFlags, Requirement, Service};
 use parigot_abi::status::{DETAIL_BYTES_MAX, Detail};
 use parigot_abi::{
-    Cause, ErrorDetail, Frame, FrameBuilder, Frames, Header, Kind, Malformed, Manifest, Prologue,
-    Start, Version,
+    Cause, Credit, ErrorDetail, Frame, FrameBuilder, Frames, Header, Kind, Malformed, Manifest,
+    Prologue, Start, StreamFrame, Version,
 };
 
 #[test]
@@ -129,6 +129,14 @@ fn read_parts(frame: &Frame<'_>) {
     Detail::read(frame.detail);
     if let Err(error) = Manifest::read(frame.payload) {
         check_error(&error, frame.payload);
+    }
+    match StreamFrame::read(frame) {
+        Ok(read) => assert_eq!(read.number, frame.header.number),
+        Err(error) => check_error(&error, &frame_bytes),
+    }
+    match Credit::read(frame.payload) {
+        Ok(credit) => assert_eq!(credit.to_bytes()[..], *frame.payload),
+        Err(error) => check_error(&error, frame.payload),
     }
     match Start::read(frame) {
         Ok(start) => {

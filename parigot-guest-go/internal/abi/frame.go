@@ -51,9 +51,9 @@ const (
 	KindLaunch                   // out: the guest waits for KindLaunched
 	KindLog                      // out: a log line; status is a [Level], number the call or NoCall
 	KindExit                     // out, the last frame: exit status, and the reason as payload
-	KindItem                     // in and out: a message of a stream; refused by this version
-	KindCredit                   // in and out: permission to send items; refused by this version
-	KindEnd                      // in and out: the end of the requests; refused by this version
+	KindItem                     // in and out: a message of a stream; see [ReadStreamFrame]
+	KindCredit                   // in and out: permission to send items; see [Credit]
+	KindEnd                      // in and out: the caller sends no more items
 	KindOpen                     // in and out: response headers, before the reply
 )
 

@@ -16,8 +16,8 @@ import (
 
 func TestEveryCaseHasATest(t *testing.T) {
 	here := []string{
-		"names", "version", "prologue", "frame", "detail", "start", "manifest", "control",
-		"malformed",
+		"names", "version", "prologue", "frame", "detail", "start", "credit", "manifest",
+		"control", "malformed",
 	}
 	inPackageID := []string{"id", "constant id", "bad id"}
 	for _, c := range vectors.Read(t) {
@@ -211,6 +211,39 @@ func TestStarts(t *testing.T) {
 	})
 }
 
+func TestCredits(t *testing.T) {
+	vectors.Each(t, "credit", func(t *testing.T, c *vectors.Case) {
+		want := abi.Credit{Items: c.Number(t, "items"), Bytes: c.Number(t, "payload_bytes")}
+		check(t, want.Append(nil), c.Hex(t, "bytes"))
+		credit, err := abi.ReadCredit(c.Hex(t, "bytes"))
+		check(t, err, nil)
+		check(t, credit, want)
+		sent := abi.Credit{Items: c.Number(t, "sent_items"), Bytes: c.Number(t, "sent_bytes")}
+		check(t, credit.Permits(sent), c.Number(t, "permits") == 1)
+	})
+}
+
+func TestFramesOfStreams(t *testing.T) {
+	vectors.Each(t, "frame", func(t *testing.T, c *vectors.Case) {
+		frame := onlyFrame(t, c.Hex(t, "bytes"))
+		read, err := abi.ReadStreamFrame(&frame)
+		kind, ok := c.Text("stream")
+		check(t, err == nil, ok)
+		if !ok {
+			return
+		}
+		check(t, read.Kind.String(), kind)
+		check(t, read.Number, frame.Number)
+		check(t, read.ToCallee, frame.Flags != 0)
+		switch read.Kind {
+		case abi.KindItem:
+			check(t, read.Item, frame.Payload)
+		case abi.KindCredit:
+			check(t, read.Credit.Append(nil), frame.Payload)
+		}
+	})
+}
+
 func TestManifests(t *testing.T) {
 	vectors.Each(t, "manifest", func(t *testing.T, c *vectors.Case) {
 		want := manifestOf(t, c)
@@ -305,6 +338,11 @@ func TestMalformedBytes(t *testing.T) {
 		case "start":
 			frame := onlyFrame(t, input)
 			_, err = abi.ReadStart(&frame)
+		case "stream":
+			frame := onlyFrame(t, input)
+			_, err = abi.ReadStreamFrame(&frame)
+		case "credit":
+			_, err = abi.ReadCredit(input)
 		case "manifest":
 			_, err = abi.ReadManifest(input)
 		default:
@@ -347,6 +385,7 @@ func FuzzReaders(f *testing.F) {
 			end += len(encoded)
 			_, _ = frame.Pairs()
 			_, _ = abi.ReadStart(&frame)
+			_, _ = abi.ReadStreamFrame(&frame)
 			_ = abi.ReadDetail(frame.Detail)
 		}
 		manifest, err := abi.ReadManifest(input)

@@ -1,10 +1,12 @@
 //! The calls of a guest, in both directions.
 
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use crate::runtime::inbound::InboundCalls;
 use crate::runtime::outbound::OutboundCalls;
 use crate::runtime::response_metadata::{CallMetadata, Part, ResponseMetadata};
+use crate::runtime::stream::table::Streams;
 
 /// The calls of a guest, in both directions. Each direction has call numbers of its own.
 #[derive(Default)]
@@ -13,6 +15,8 @@ pub(crate) struct Calls {
     pub(crate) outbound: OutboundCalls,
     /// Calls that have arrived and are not answered, except those in their first poll.
     pub(crate) inbound: RefCell<InboundCalls>,
+    /// Streams of calls in both directions.
+    pub(crate) streams: Streams,
     /// Response metadata of inbound calls, until their replies.
     responses: RefCell<ResponseMetadata>,
     /// Set if `responses` has any. A flag of its own, because each reply reads it.
@@ -41,6 +45,11 @@ impl Calls {
         let call = responses.remove(number);
         self.has_responses.set(!responses.is_empty());
         call
+    }
+
+    /// Removes the headers in the response metadata of an inbound call, which keeps its trailers.
+    pub(crate) fn take_headers(&self, number: u64) -> Vec<u8> {
+        self.responses.borrow_mut().take_headers(number)
     }
 
     /// Adds an entry to the response metadata of an unanswered inbound call.

@@ -6,6 +6,7 @@
 //! | `io`, `outbox`, `panic_text` | memory that guest and host share |
 //! | `tasks`, `executor`, `scope`, `timers` | tasks and what wakes them |
 //! | `calls`, `inbound`, `outbound`, `response_metadata` | calls in both directions |
+//! | `stream` | items and credit of calls that stream |
 //! | `lifecycle`, `launching`, `exit_hooks` | from the start to the exit |
 //! | `receive`, `fast_path` | a turn: frames in, tasks polled |
 //! | `trace_context`, `traced` | W3C trace context |
@@ -49,6 +50,7 @@ mod panic_text;
 mod receive;
 pub(crate) mod response_metadata;
 pub(crate) mod scope;
+pub(crate) mod stream;
 mod tasks;
 pub(crate) mod timers;
 pub(crate) mod trace_context;

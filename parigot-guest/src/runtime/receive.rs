@@ -133,9 +133,7 @@ impl Guest {
                 .outbound
                 .open(frame.header.number, frame.metadata),
             Some(Kind::Cancel) => self.take_cancel(frame.header.number),
-            Some(Kind::Item | Kind::Credit | Kind::End) => {
-                return Err("no frame of a stream: this guest has no methods that stream");
-            }
+            Some(Kind::Item | Kind::Credit | Kind::End) => self.take_stream_frame(&frame)?,
             Some(Kind::Stop) if self.lifecycle.is_running() => self.role.stop(self),
             // Kinds of a newer host, and kinds that only guests send, are skipped.
             _ => {}
@@ -208,6 +206,9 @@ impl Guest {
 
     #[inline]
     fn take_reply(&self, frame: &Frame<'_>, at: usize) {
+        if self.calls.streams.has_made() {
+            self.close_requests(frame.header.number);
+        }
         if !has_response(frame) {
             return self.take_failure(frame.header.number, frame.bytes);
         }
@@ -224,8 +225,12 @@ impl Guest {
         self.notify(self.calls.outbound.arrive(number, reply));
     }
 
-    /// Drops the handler of a call, unless the call has been answered.
+    /// Drops the handler of a call, unless the call has been answered, or the handler waits for
+    /// its stream.
     fn take_cancel(&self, number: u64) {
+        if self.close_served(number) {
+            return;
+        }
         let task = self.calls.inbound.borrow_mut().remove(number);
         if let Some(task) = task {
             self.tasks.executor.cancel(task);

@@ -58,6 +58,14 @@ impl ResponseMetadata {
         Some(self.calls.remove(index))
     }
 
+    /// Removes the headers of a call, which keeps its trailers.
+    pub(crate) fn take_headers(&mut self, number: u64) -> Vec<u8> {
+        match self.find(number) {
+            Ok(index) => core::mem::take(&mut self.calls[index].headers),
+            Err(_) => Vec::new(),
+        }
+    }
+
     fn find(&self, number: u64) -> Result<usize, usize> {
         self.calls.binary_search_by_key(&number, |call| call.number)
     }

@@ -165,9 +165,14 @@ impl Guest {
         self.control + YIELD_NOW_OFFSET
     }
 
-    fn outbox(&mut self) -> Vec<String> {
+    /// Returns the frames in the outbox.
+    pub(crate) fn sent(&self) -> Vec<u8> {
         let view = self.view();
-        let bytes = memory(view.outbox_address, view.outbox_committed);
+        memory(view.outbox_address, view.outbox_committed)
+    }
+
+    fn outbox(&mut self) -> Vec<String> {
+        let bytes = self.sent();
         Frames::new(&bytes)
             .map(|frame| self.line(&frame.expect("frames of the guest must be valid")))
             .collect()

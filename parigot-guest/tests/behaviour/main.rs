@@ -10,6 +10,8 @@ mod exit;
 mod failure;
 mod fast_path;
 mod future;
+#[path = "../../../tests/golden/streams/rust/mod.rs"]
+mod generated;
 #[expect(unreachable_pub, reason = "written like the generator's output")]
 mod greeting;
 mod handlers;
@@ -20,7 +22,10 @@ mod log;
 mod metadata;
 mod retry;
 mod serve;
+mod stream;
 mod testing;
 mod time;
 mod trace_context;
 mod turn;
+
+use generated::streams as feed;

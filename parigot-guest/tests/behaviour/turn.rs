@@ -300,19 +300,38 @@ fn the_control_block_shows_which_calls_have_begun() {
 }
 
 #[test]
-fn frames_of_streams_are_malformed() {
-    for kind in [Kind::Item, Kind::Credit, Kind::End] {
-        let mut guest = Guest::serving::<Greeter, _>();
-        let header = Header {
-            flags: flags::TO_CALLEE,
+fn frames_of_streams_without_their_call_are_ignored() {
+    let mut guest = Guest::serving::<Greeter, _>();
+    for flags in [0, flags::TO_CALLEE] {
+        let header = |kind| Header {
+            number: 1,
+            flags,
             ..Header::new(kind)
         };
-        let status = guest.turn_status([frame(header, |frame| frame)]);
+        let item = frame(header(Kind::Item), |frame| frame.payload(b"?"));
+        let credit = frame(header(Kind::Credit), |frame| frame.payload(&[1; 16]));
+        assert!(guest.turn([item, credit]).is_empty());
+    }
+}
+
+#[test]
+fn malformed_frames_of_streams_are_refused() {
+    let cases = [
+        (Kind::Credit, 0, "a credit of 16 bytes"),
+        (Kind::End, 0, "an end that travels to the callee"),
+        (Kind::End, flags::TO_CALLEE, "an end without a payload"),
+    ];
+    for (kind, flags, expected) in cases {
+        let mut guest = Guest::serving::<Greeter, _>();
+        let header = Header {
+            flags,
+            ..Header::new(kind)
+        };
+        let status = guest.turn_status([frame(header, |frame| frame.payload(b"?"))]);
         assert_eq!(status, TURN_MALFORMED_INBOX);
         assert_eq!(
             guest.panic_text(),
-            "malformed inbox: at byte 16: expected no frame of a stream: \
-             this guest has no methods that stream"
+            format!("malformed inbox: at byte 16: expected {expected}")
         );
     }
 }

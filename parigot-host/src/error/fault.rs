@@ -60,6 +60,12 @@ pub(crate) enum GuestFault {
     /// The manifest violates its layout.
     #[error("sent a malformed manifest: {0}")]
     Manifest(Malformed),
+    /// The guest exports or requires a method that streams, which this host cannot carry yet.
+    #[error(
+        "declares the method {service}/{method}, which streams; this host runs unary methods \
+         only, so generate the code with `streaming=skip`"
+    )]
+    Streams { service: String, method: String },
     /// The host could not create the instance for a restart.
     #[error("could not be restarted: {reason}")]
     NotMade { reason: String },

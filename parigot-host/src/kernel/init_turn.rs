@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use parigot_abi::id::InstanceId;
-use parigot_abi::manifest::Requirement;
+use parigot_abi::manifest::{MethodFlags, Requirement};
 use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 
 use crate::deployment::GuestSpec;
@@ -176,6 +176,7 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), GuestFault> {
         Some(frame) if frame.kind() == Some(Kind::Manifest) => {
             let manifest = Manifest::read(frame.payload).map_err(GuestFault::Manifest)?;
             check_names(&manifest)?;
+            refuse_streams(&manifest)?;
             Ok((manifest, outbox[frames.offset()..].to_vec()))
         }
         Some(_) => Err(GuestFault::Protocol(Breach::LateManifest)),
@@ -204,6 +205,23 @@ fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
         return Err(GuestFault::Protocol(Breach::Name { name: name.clone() }));
     }
     check_bindings(manifest)
+}
+
+/// Rejects methods that stream. The kernel has no tables for streams and ends a guest that sends a
+/// frame of a stream, so such a method would fail at its first item.
+fn refuse_streams(manifest: &Manifest) -> Result<(), GuestFault> {
+    let required = manifest.requires.iter().map(|required| &required.service);
+    for service in manifest.exports.iter().chain(required) {
+        let mut methods = service.methods.iter();
+        let streams = |flags: MethodFlags| flags.streams_requests() || flags.streams_responses();
+        if let Some(method) = methods.find(|method| streams(method.flags)) {
+            return Err(GuestFault::Streams {
+                service: service.name.clone(),
+                method: method.name.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Rejects binding names with other characters, and requirements that cannot be told apart.

@@ -82,7 +82,7 @@ impl<'a> ServiceStubs<'a> {
             "{} is implemented by a guest that exports {}.",
             name.item, contract.full_name
         );
-        let notes = left_out(&contract.streams)
+        let notes = left_out(&contract.left_out)
             .into_iter()
             .chain(deprecation(contract.deprecated, file));
         let docs = doc::lines(&contract.docs, default, notes.collect());
@@ -133,8 +133,8 @@ fn deprecation(deprecated: bool, file: &GoFile) -> Option<String> {
 }
 
 /// Returns the documentation that lists methods left out.
-fn left_out(streams: &[Rpc]) -> Option<String> {
-    let names: Vec<_> = streams.iter().map(|rpc| rpc.proto.as_str()).collect();
+fn left_out(methods: &[Rpc]) -> Option<String> {
+    let names: Vec<_> = methods.iter().map(|rpc| rpc.proto.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(
             "Methods left out because they stream: {}.",

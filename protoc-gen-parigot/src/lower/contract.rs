@@ -51,18 +51,15 @@ impl<'a> DeclaredService<'a> {
         self.source.location(&self.path)
     }
 
-    /// Returns the contract of the service, and its methods without those that stream. Adds errors
-    /// to `errors`.
+    /// Returns the contract of the service, and its methods. Adds errors to `errors`.
     pub(super) fn contract(
         &self,
         index: &Index<'_>,
         streaming: Streaming,
         errors: &mut Vec<Error>,
     ) -> (Contract, Vec<Rpc>) {
-        let (streams, mut methods): (Vec<_>, Vec<_>) = self.rpcs().partition(Rpc::streams);
-        if streaming == Streaming::Refuse {
-            errors.extend(streams.iter().map(|rpc| self.streaming_error(rpc)));
-        }
+        let is_left_out = |rpc: &Rpc| streaming == Streaming::Skip && rpc.streams();
+        let (left_out, mut methods): (Vec<_>, Vec<_>) = self.rpcs().partition(is_left_out);
         (0..)
             .zip(&mut methods)
             .for_each(|(index, method)| method.index = index);
@@ -88,7 +85,7 @@ impl<'a> DeclaredService<'a> {
                 .as_ref()
                 .is_some_and(|options| options.deprecated()),
             error,
-            streams,
+            left_out,
             at: self.at(),
         };
         (contract, methods)
@@ -137,17 +134,19 @@ impl<'a> DeclaredService<'a> {
         }
     }
 
-    fn streaming_error(&self, rpc: &Rpc) -> Error {
+    /// Returns the error of a method that streams, for a language that does not support streams.
+    pub(super) fn streaming_error(&self, rpc: &Rpc) -> Option<Error> {
         let what = match (rpc.streams_requests, rpc.streams_responses) {
             (true, true) => "request and response",
             (true, false) => "request",
-            (false, _) => "response",
+            (false, true) => "response",
+            (false, false) => return None,
         };
-        Error::Streaming {
+        Some(Error::Streaming {
             method: self.qualified(rpc),
             what,
             at: rpc.at.clone(),
-        }
+        })
     }
 
     /// `Greeting.FetchGreeting`

@@ -39,15 +39,19 @@ pub(super) fn of_service(
         methods: rpcs
             .iter()
             .map(|rpc| {
-                (
-                    rpc.proto.clone(),
-                    (rpc.request.clone(), rpc.response.clone()),
-                )
+                let request = message(&rpc.request, rpc.streams_requests);
+                let response = message(&rpc.response, rpc.streams_responses);
+                (rpc.proto.clone(), (request, response))
             })
             .collect(),
         error: error.map(str::to_owned),
         types,
     }
+}
+
+fn message(name: &str, streams: bool) -> String {
+    let stream = if streams { "stream " } else { "" };
+    format!("{stream}{name}")
 }
 
 /// Returns the types with these names and all types that they contain, however deep.

@@ -53,8 +53,8 @@ pub struct Contract {
     pub deprecated: bool,
     /// Full name of the error enum; `None` if the service fails with a status only.
     pub error: Option<String>,
-    /// Methods that stream. No language supports these yet, so they are left out.
-    pub streams: Vec<Rpc>,
+    /// Methods that stream and are left out: `streaming=skip`.
+    pub left_out: Vec<Rpc>,
     /// Location of the declaration.
     pub at: Location,
 }

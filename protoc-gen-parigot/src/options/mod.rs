@@ -6,7 +6,7 @@
 //! | option | values | meaning |
 //! |---|---|---|
 //! | `lang` | `rust`, `go` | language to generate |
-//! | `streaming` | `refuse`, `skip` | report methods that stream as errors, or leave them out |
+//! | `streaming` | `generate`, `skip` | generate methods that stream, or leave them out |
 //!
 //! Options of `lang=rust`, which are errors with any other language:
 //!
@@ -61,12 +61,12 @@ pub enum Language {
     Go,
 }
 
-/// Treatment of methods that stream, which no language supports yet.
+/// Treatment of methods that stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Streaming {
-    /// Reports them as errors.
+    /// Generates them. In a language that does not support them yet, they are errors.
     #[default]
-    Refuse,
+    Generate,
     /// Leaves them out.
     Skip,
 }

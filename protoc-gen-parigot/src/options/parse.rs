@@ -75,7 +75,7 @@ const KEYS: &[Key] = &[
         repeats: false,
         read: |options, value| {
             value.choose(
-                &[("refuse", Streaming::Refuse), ("skip", Streaming::Skip)],
+                &[("generate", Streaming::Generate), ("skip", Streaming::Skip)],
                 &mut options.streaming,
             )
         },

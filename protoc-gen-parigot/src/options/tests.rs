@@ -90,7 +90,7 @@ fn an_invalid_value_is_reported_with_the_valid_ones() {
     );
     check_error(
         "streaming=later",
-        "option `streaming`: found `later`, expected `refuse` or `skip`",
+        "option `streaming`: found `later`, expected `generate` or `skip`",
     );
     check_error(
         "messages=buffa",

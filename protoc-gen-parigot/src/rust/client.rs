@@ -122,12 +122,37 @@ impl ClientItems<'_> {
         let deprecated = deprecated(rpc.deprecated);
         let function = &name.function;
         let item = &name.item;
+        let method = quote! { #module::#item };
         let request = &request.in_package;
+        let request = (!rpc.streams_requests).then(|| quote! { , request: #request });
+        let (call, body) = match (rpc.streams_requests, rpc.streams_responses) {
+            (false, false) => (
+                quote! { ::parigot_guest::Call<#method> },
+                quote! { self.channel.call(request) },
+            ),
+            (false, true) => (
+                quote! { ::parigot_guest::ResponseStream<#method> },
+                quote! { self.channel.server_stream(request) },
+            ),
+            (true, false) => (
+                quote! { ::parigot_guest::ClientStream<#method> },
+                quote! { self.channel.client_stream() },
+            ),
+            (true, true) => (
+                quote! {
+                    (
+                        ::parigot_guest::RequestSink<#method>,
+                        ::parigot_guest::ResponseStream<#method>,
+                    )
+                },
+                quote! { self.channel.bidi_stream() },
+            ),
+        };
         quote! {
             #docs
             #deprecated
-            pub fn #function(&self, request: #request) -> ::parigot_guest::Call<#module::#item> {
-                self.channel.call(request)
+            pub fn #function(&self #request) -> #call {
+                #body
             }
         }
     }

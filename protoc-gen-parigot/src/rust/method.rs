@@ -88,25 +88,46 @@ impl MethodItems<'_> {
         }
     }
 
-    /// Implements `Serve`, which calls the user's function.
-    fn serve_impl(&self, Method { name, .. }: &Method) -> TokenStream {
+    /// Implements the trait that calls the user's function.
+    fn serve_impl(&self, Method { rpc, name, .. }: &Method) -> TokenStream {
         let service = &self.0.name.item;
         let item = &name.item;
         let function = &name.function;
+        let serve = match (rpc.streams_requests, rpc.streams_responses) {
+            (false, false) => quote! { Serve },
+            (false, true) => quote! { ServeServerStream },
+            (true, false) => quote! { ServeClientStream },
+            (true, true) => quote! { ServeBidiStream },
+        };
+        let mut parameters = Vec::new();
+        let mut arguments = Vec::new();
+        if rpc.streams_requests {
+            parameters.push(quote! { requests: &mut ::parigot_guest::Requests<Self::Request> });
+            arguments.push(quote! { requests });
+        } else {
+            parameters.push(quote! { request: Self::Request });
+            arguments.push(quote! { request });
+        }
+        let mut output = quote! { Self::Response };
+        if rpc.streams_responses {
+            parameters.push(quote! { responses: &mut ::parigot_guest::Responses<Self::Response> });
+            arguments.push(quote! { responses });
+            output = quote! { () };
+        }
         // A method may be named `S`: `self::S` is the method, not the type parameter.
         quote! {
-            impl<S: super::#service> ::parigot_guest::Serve<S> for self::#item {
+            impl<S: super::#service> ::parigot_guest::#serve<S> for self::#item {
                 fn serve(
                     service: &S,
                     cx: &::parigot_guest::Context,
-                    request: Self::Request,
+                    #(#parameters,)*
                 ) -> impl ::core::future::Future<
                     Output = ::core::result::Result<
-                        Self::Response,
+                        #output,
                         <Self::Error as ::parigot_guest::ServiceError>::Failure,
                     >,
                 > {
-                    super::#service::#function(service, cx, request)
+                    super::#service::#function(service, cx, #(#arguments),*)
                 }
             }
         }
@@ -120,6 +141,8 @@ fn method_info(
         budget,
         deadline,
         idempotency,
+        streams_requests,
+        streams_responses,
         ..
     }: &Rpc,
 ) -> TokenStream {
@@ -130,7 +153,12 @@ fn method_info(
         Idempotency::NoSideEffects => Some(quote! { .without_side_effects() }),
         Idempotency::Idempotent => Some(quote! { .idempotent() }),
     };
-    quote! { ::parigot_guest::MethodInfo::new(#proto) #budget #deadline #idempotency }
+    let requests = streams_requests.then(|| quote! { .streaming_requests() });
+    let responses = streams_responses.then(|| quote! { .streaming_responses() });
+    quote! {
+        ::parigot_guest::MethodInfo::new(#proto)
+            #requests #responses #budget #deadline #idempotency
+    }
 }
 
 /// Returns a duration in milliseconds, or `None` for zero.

@@ -25,7 +25,7 @@ impl ServerItems<'_> {
                 Contract {
                     full_name,
                     docs,
-                    streams,
+                    left_out,
                     ..
                 },
             name,
@@ -36,7 +36,7 @@ impl ServerItems<'_> {
             docs,
             format!("Implemented by a guest that exports `{full_name}`."),
         );
-        let left_out = left_out(streams);
+        let left_out = left_out_docs(left_out);
         let name = &name.item;
         let functions = methods.iter().map(|method| self.trait_function(method));
         quote! {
@@ -66,13 +66,25 @@ impl ServerItems<'_> {
             Some(_) => quote! { ::parigot_guest::Failure<#error> },
             None => quote! { #error },
         };
+        let requests = if rpc.streams_requests {
+            quote! { requests: &mut ::parigot_guest::Requests<#request> }
+        } else {
+            quote! { request: #request }
+        };
+        let (responses, output) = if rpc.streams_responses {
+            let sink = quote! { responses: &mut ::parigot_guest::Responses<#response>, };
+            (Some(sink), quote! { () })
+        } else {
+            (None, quote! { #response })
+        };
         quote! {
             #docs
             fn #name(
                 &self,
                 cx: &::parigot_guest::Context,
-                request: #request,
-            ) -> impl ::core::future::Future<Output = ::core::result::Result<#response, #error>>;
+                #requests,
+                #responses
+            ) -> impl ::core::future::Future<Output = ::core::result::Result<#output, #error>>;
         }
     }
 
@@ -121,7 +133,13 @@ impl ServerItems<'_> {
         let arms = methods.iter().map(|method| {
             let index = Literal::u32_unsuffixed(method.rpc.index);
             let item = &method.name.item;
-            quote! { #index => call.serve::<#module::#item, S>(service), }
+            let serve = match (method.rpc.streams_requests, method.rpc.streams_responses) {
+                (false, false) => quote! { serve },
+                (false, true) => quote! { serve_server_stream },
+                (true, false) => quote! { serve_client_stream },
+                (true, true) => quote! { serve_bidi_stream },
+            };
+            quote! { #index => call.#serve::<#module::#item, S>(service), }
         });
         quote! {
             fn dispatch(
@@ -138,8 +156,8 @@ impl ServerItems<'_> {
 }
 
 /// Returns the documentation that lists methods left out.
-fn left_out(streams: &[Rpc]) -> Option<TokenStream> {
-    let names: Vec<_> = streams
+fn left_out_docs(methods: &[Rpc]) -> Option<TokenStream> {
+    let names: Vec<_> = methods
         .iter()
         .map(|rpc| format!("`{}`", rpc.proto))
         .collect();

@@ -55,16 +55,25 @@ fn methods_with_one_rust_name_are_rejected() {
 }
 
 #[test]
-fn each_streaming_method_is_rejected() {
-    check_error(
-        "service S {\n rpc A(stream M) returns (M);\n rpc B(M) returns (stream M);\n \
-         rpc C(stream M) returns (stream M);\n}\nmessage M {}",
-        "input.proto:3:2: method S.A streams its request, which is not supported; \
-         `streaming=skip` leaves it out\n\
-         input.proto:4:2: method S.B streams its response, which is not supported; \
-         `streaming=skip` leaves it out\n\
-         input.proto:5:2: method S.C streams its request and response, which is not supported; \
-         `streaming=skip` leaves it out",
+fn each_streaming_method_is_rejected_in_go() {
+    let text = "syntax = \"proto3\";\nservice S {\n rpc A(stream M) returns (M);\n \
+                rpc B(M) returns (stream M);\n rpc C(stream M) returns (stream M);\n}\n\
+                message M {}";
+    let error = |line: u32, method: &str, what: &str| {
+        format!(
+            "input.proto:{line}:2: method S.{method} streams its {what}, which `lang=go` does \
+             not support yet; `streaming=skip` leaves it out"
+        )
+    };
+    let expected = [
+        error(3, "A", "request"),
+        error(4, "B", "response"),
+        error(5, "C", "request and response"),
+    ];
+    check_errors(
+        &[("input.proto", text)],
+        "lang=go,Minput.proto=example.com/s",
+        &expected.join("\n"),
     );
 }
 
@@ -439,11 +448,11 @@ fn errors_of_all_files_are_reported_together() {
     let other = stream.replace('S', "T").replace('M', "N");
     check_errors(
         &[("b.proto", stream), ("a.proto", &other)],
-        "",
-        "a.proto:2:13: method T.A streams its request, which is not supported; `streaming=skip` \
-         leaves it out\n\
-         b.proto:2:13: method S.A streams its request, which is not supported; `streaming=skip` \
-         leaves it out",
+        "lang=go,Ma.proto=example.com/a,Mb.proto=example.com/b",
+        "a.proto:2:13: method T.A streams its request, which `lang=go` does not support \
+         yet; `streaming=skip` leaves it out\n\
+         b.proto:2:13: method S.A streams its request, which `lang=go` does not support \
+         yet; `streaming=skip` leaves it out",
     );
 }
 

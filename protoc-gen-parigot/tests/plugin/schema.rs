@@ -16,8 +16,12 @@ enum KitchenErr { NONE = 0; ON_FIRE = 1; }
 
 /// Returns the line with the hash of `Kitchen`.
 fn schema(text: &str) -> String {
-    let files = generate(&request(&[("kitchen.proto", text)], "streaming=skip"))
-        .expect("the input must be valid");
+    schema_with(text, "")
+}
+
+fn schema_with(text: &str, parameter: &str) -> String {
+    let files =
+        generate(&request(&[("kitchen.proto", text)], parameter)).expect("the input must be valid");
     let line = files[0]
         .content
         .lines()
@@ -65,10 +69,23 @@ fn the_hash_ignores_what_is_not_on_the_wire() {
     );
     same("message Unused { int32 field = 1; }\n", "");
     same("name = 1", "name = 1 [deprecated = true]");
-    same(
-        "rpc Wash",
-        "rpc Watch(Unused) returns (stream Unused); rpc Wash",
-    );
+}
+
+#[test]
+fn the_hash_covers_the_kind_of_streams() {
+    let with = |request: &str, response: &str, parameter: &str| {
+        let rpc = format!("rpc Watch({request}) returns ({response}); rpc Wash");
+        schema_with(&KITCHEN.replace("rpc Wash", &rpc), parameter)
+    };
+    let mut hashes = std::collections::BTreeSet::new();
+    for request in ["Dish", "stream Dish"] {
+        for response in ["Dish", "stream Dish"] {
+            hashes.insert(with(request, response, ""));
+        }
+    }
+    assert_eq!(hashes.len(), 4);
+    let skipped = with("Dish", "stream Dish", "streaming=skip");
+    assert_eq!(skipped, schema(KITCHEN), "methods left out do not count");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use parigot_abi::frame::{Frames, Level, NO_DEADLINE};
 use parigot_abi::manifest::{Manifest, Method, MethodFlags, Requirement, Service};
 use parigot_abi::status::Detail;
 use parigot_abi::{
-    Cause, Code, ErrorDetail, Frame, FrameBuilder, Header, Kind, Malformed, Prologue, Start,
-    VERSION, Version,
+    Cause, Code, Credit, ErrorDetail, Frame, FrameBuilder, Header, Kind, Malformed, Prologue,
+    Start, StreamContent, StreamFrame, VERSION, Version,
 };
 
 use self::case::{Case, cases, each, hex, number};
@@ -34,6 +34,7 @@ fn every_case_has_a_test() {
         "frame",
         "detail",
         "start",
+        "credit",
         "manifest",
         "control",
         "id",
@@ -254,6 +255,48 @@ fn starts() {
 }
 
 #[test]
+fn credits() {
+    each("credit", |case| {
+        let credit = Credit {
+            items: case.number("items"),
+            bytes: case.number("payload_bytes"),
+        };
+        assert_eq!(credit.to_bytes()[..], case.hex("bytes"));
+        assert_eq!(Credit::read(&case.hex("bytes")), Ok(credit));
+        let sent = Credit {
+            items: case.number("sent_items"),
+            bytes: case.number("sent_bytes"),
+        };
+        assert_eq!(credit.permits(sent), case.number::<u32>("permits") == 1);
+    });
+}
+
+#[test]
+fn frames_of_streams() {
+    each("frame", |case| {
+        let bytes = case.hex("bytes");
+        let frame = only_frame(&bytes);
+        let read = StreamFrame::read(&frame);
+        let Some(content) = case.text("stream") else {
+            assert!(read.is_err());
+            return;
+        };
+        let read = read.unwrap();
+        assert_eq!(read.number, frame.header.number);
+        assert_eq!(read.is_to_callee, frame.header.flags != 0);
+        match read.content {
+            StreamContent::Item(payload) => assert_eq!(payload, frame.payload),
+            StreamContent::Credit(credit) => {
+                assert_eq!(credit.to_bytes()[..], *frame.payload);
+            }
+            StreamContent::End => assert!(frame.payload.is_empty()),
+        }
+        let name = format!("{:?}", read.content);
+        assert!(name.starts_with(content), "{name}");
+    });
+}
+
+#[test]
 fn manifests() {
     each("manifest", |case| {
         let mut manifest = Manifest::default();
@@ -370,6 +413,8 @@ fn malformed_bytes() {
                 error
             }
             "start" => Start::read(&first()).unwrap_err(),
+            "stream" => StreamFrame::read(&first()).unwrap_err(),
+            "credit" => Credit::read(&bytes).unwrap_err(),
             "manifest" => Manifest::read(&bytes).unwrap_err(),
             reader => panic!("unknown reader: {reader}"),
         };

@@ -1,0 +1,8 @@
+//! Methods that stream, at handlers and at callers.
+
+mod call;
+mod credit;
+mod desk;
+mod peer;
+mod serve;
+mod sink;
