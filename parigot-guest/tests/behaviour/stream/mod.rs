@@ -6,3 +6,4 @@ mod desk;
 mod peer;
 mod serve;
 mod sink;
+mod testing;
