@@ -1,10 +1,10 @@
 //! Code cache: keeps the machine code of modules on disk, from one start to the next.
 //!
 //! An entry is a file named after its key. The key is the SHA-256 of everything that the code
-//! depends on: the digest of the module, the engine that compiled the module, and [`LAYOUT`]. The file holds a
-//! checksum, which is the SHA-256 of key and code, and then the code. A file that was cut short,
-//! damaged or moved to another name therefore fails the check before any of its code is used, and
-//! the module is compiled again.
+//! depends on: the digest of the module, the engine that compiled the module, and [`LAYOUT`]. The
+//! file holds a checksum, which is the SHA-256 of key and code, and then the code. A file that was
+//! cut short, damaged or moved to another name therefore fails the check before any of its code is
+//! used, and the module is compiled again.
 //!
 //! Loaded code runs outside any sandbox. Therefore only the user who runs this process may be able
 //! to write to the folder and to the entries, and no other user to the folders above: see

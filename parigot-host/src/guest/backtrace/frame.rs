@@ -96,8 +96,8 @@ pub(super) fn listed(frames: &[SourceFrame]) -> String {
     lines.join("\n")
 }
 
-/// Returns the name of a function as its source has it. The body of an `async fn` and a closure have
-/// the name of the function around them, if it is known.
+/// Returns the name of a function as its source has it. The body of an `async fn` and a closure
+/// have the name of the function around them, if it is known.
 pub(super) fn demangled(name: &str) -> String {
     const NAMELESS: [(&str, &str); 3] = [
         ("{async_fn", "async fn"),
