@@ -4,7 +4,7 @@
 //! thousand nested loops takes twelve seconds, and one with four times as many loops takes hours.
 //! Cranelift cannot be interrupted. Therefore a module is compiled on threads of its own, and after
 //! the limit these threads are abandoned: the start fails, and the process ends or goes on without
-//! them. The memory that they use until then is not limited.
+//! them. The memory that they use until then is not limited: see [`crate::compile::child`].
 
 use std::io;
 use std::sync::mpsc::{RecvTimeoutError, channel};

@@ -22,6 +22,8 @@ pub(crate) mod builtin;
 pub(crate) mod code;
 pub(crate) mod epoch_ticker;
 pub(crate) mod fault;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed;
 pub(crate) mod memory_limiter;
 mod memory_range;
 pub(crate) mod sections;

@@ -12,6 +12,8 @@
 //!
 //! The cache is optional: a failure in this module costs time, and never prevents a start.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed;
 mod ownership;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ mod call_ids;
 mod calls;
 mod check;
 mod command;
+mod compile_memory;
 mod container;
 mod descriptors;
 mod dynamic;

@@ -1,5 +1,8 @@
 //! Tests of the code cache, each in a temporary folder.
 
+#[cfg(unix)]
+mod two_users;
+
 use std::fs::File;
 
 use tempfile::TempDir;
