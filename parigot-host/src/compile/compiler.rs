@@ -1,7 +1,9 @@
 //! Compiler of wasm modules, and the checks that a module passes before it runs.
 
+use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use wasmtime::{Engine, ExternType, FuncType, ImportType, Module, ValType};
 
 use crate::compile::child::{self, CompilerCommand};
@@ -10,6 +12,7 @@ use crate::compile::engine::engine;
 use crate::compile::timeout;
 use crate::descriptors::section;
 use crate::error::{GoBuildError, ModuleError};
+use crate::guest::backtrace::{ModuleDigest, Symbols};
 use crate::guest::stack_pointer;
 use crate::guest::wasi::go_module;
 use crate::guest::wasi::imports::{IMPORTS, MODULE};
@@ -66,21 +69,23 @@ impl Compiler {
         move || engine.increment_epoch()
     }
 
-    /// Compiles a binary module, unless the cache has its code, and checks its imports and exports.
-    /// `compiling` is called before a compilation.
+    /// Compiles the binary module of a file, unless the cache has its code, and checks its imports
+    /// and exports. `compiling` is called before a compilation.
     ///
     /// # Errors
     ///
     /// If the module cannot be compiled within the limits, or has a forbidden import or export.
     pub(crate) fn compile(
         &self,
+        path: &Path,
         bytes: &[u8],
         compiling: impl FnOnce(),
     ) -> Result<GuestModule, ModuleError> {
         if !bytes.starts_with(b"\0asm") {
             return Err(ModuleError::NotWasm);
         }
-        let entry = self.cache.as_ref().map(|cache| cache.entry(bytes));
+        let digest: ModuleDigest = Sha256::digest(bytes).into();
+        let entry = self.cache.as_ref().map(|cache| cache.entry(&digest));
         let module = match entry.as_ref().and_then(|entry| entry.load(&self.engine)) {
             Some(module) => module,
             None => {
@@ -109,7 +114,8 @@ impl Compiler {
         } else {
             Vec::new()
         };
-        Ok(GuestModule::new(module, is_go, descriptors))
+        let symbols = Symbols::new(path, digest, is_go);
+        Ok(GuestModule::new(module, is_go, descriptors, symbols))
     }
 }
 

@@ -132,7 +132,7 @@ impl<'a> WasmFile<'a> {
         };
         let module = read(self.path).and_then(|bytes| {
             compiler
-                .compile(&bytes, compiling)
+                .compile(self.path, &bytes, compiling)
                 .map_err(|error| CompileFailure::Module(Arc::new(error)))
         });
         if was_compiled {

@@ -1,6 +1,7 @@
 //! Fuzz target: control blocks and outboxes that a guest may write.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ static MODULE: LazyLock<GuestModule> = LazyLock::new(|| {
     );
     let bytes = wat::parse_str(text).expect("the text must be a valid module");
     let compiler = Compiler::new(&Settings::default());
-    let module = compiler.compile(&bytes, || {});
+    let module = compiler.compile(Path::new("fuzzed.wasm"), &bytes, || {});
     module.expect("the module must conform to the ABI")
 });
 

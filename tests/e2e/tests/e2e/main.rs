@@ -6,6 +6,7 @@
 
 mod answers;
 mod arguments;
+mod backtraces;
 mod bindings;
 mod budgets;
 mod cache;

@@ -93,7 +93,7 @@ fn cases(root: &Path, engine: &Engine) {
     let foreign = root.join("foreign/code");
     let cache = Cache::open(&foreign, engine).expect("the folder must be private");
     let code = Module::from_binary(engine, &module("foreign")).expect("the bytes are a module");
-    let entry = cache.entry(&module("own"));
+    let entry = cache.entry(&digest(&module("own")));
     entry.store(&code);
     assert!(entry.load(engine).is_some(), "the entry must be intact");
     for folder in [root.join("foreign"), foreign] {
@@ -121,7 +121,7 @@ impl Starts {
             return;
         };
         let bytes = module("own");
-        let entry = cache.entry(&bytes);
+        let entry = cache.entry(&digest(&bytes));
         match entry.load(engine) {
             Some(loaded) if loaded.get_export("own").is_some() => self.loaded += 1,
             Some(_) => self.foreign += 1,
