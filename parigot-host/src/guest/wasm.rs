@@ -281,9 +281,7 @@ impl GuestInstance for WasmGuest {
     fn set_manifest(&mut self, manifest: &Manifest) {
         let Data { wasi, watch, .. } = self.store.data_mut();
         watch.set_manifest(manifest);
-        if watch.yields_on_first_tick() {
-            wasi.spread_marking();
-        }
+        wasi.spread_marking(watch.yields_on_first_tick());
     }
 
     fn active_call(&self) -> Option<ActiveCall> {
@@ -471,9 +469,9 @@ fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadli
     let view = block.map(ControlView::read);
     // The time of Go's garbage collector counts apart from the time of the guest's own code.
     let collector = control.and_then(|(memory, at)| {
-        let (memory, data) = memory.data_and_store_mut(&mut context);
-        let has_worked = data.wasi.tick(memory, at);
-        has_worked.then(|| marking_time_max(memory.len()))
+        let (memory, Data { wasi, .. }) = memory.data_and_store_mut(&mut context);
+        let collects = wasi.tick(memory, at);
+        collects.then(|| marking_time_max(memory.len()))
     });
     match context.data_mut().watch.tick(view.as_ref(), collector) {
         Tick::Continue => {}

@@ -47,9 +47,10 @@ pub(super) struct Marking {
 }
 
 impl Marking {
-    /// Shows ticks to the guest from now on. Before, all objects are marked in one turn.
-    pub(super) fn spread(&mut self) {
-        self.is_spread = true;
+    /// Sets whether ticks are shown to the guest from now on. Before, all objects are marked in one
+    /// turn.
+    pub(super) fn spread(&mut self, is_spread: bool) {
+        self.is_spread = is_spread;
     }
 
     /// Returns the time of the guest's clock in nanoseconds.

@@ -179,10 +179,10 @@ impl Wasi {
             .then_some(at);
     }
 
-    /// Spreads the marking of the garbage collector over turns from now on: see
+    /// Sets whether the marking of the garbage collector is spread over turns from now on: see
     /// [`marking`](self::marking).
-    pub(crate) fn spread_marking(&mut self) {
-        self.marking.spread();
+    pub(crate) fn spread_marking(&mut self, is_spread: bool) {
+        self.marking.spread(is_spread);
     }
 
     /// Handles a tick of the budget within a turn. Returns true if the guest's garbage collector

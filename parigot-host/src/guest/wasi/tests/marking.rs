@@ -27,7 +27,7 @@ impl Marked {
             wasi: Wasi::new(vec![], vec![], [0; 32]),
             memory,
         };
-        marked.wasi.spread_marking();
+        marked.wasi.spread_marking(true);
         marked.begin_turn();
         marked
     }
