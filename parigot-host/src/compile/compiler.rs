@@ -72,7 +72,8 @@ impl Compiler {
     }
 
     /// Compiles a binary module, unless the cache has its code, and checks its imports and exports.
-    /// `compiling` is called before a compilation.
+    /// `compiling` is called before a compilation, `slow` if the compilation takes longer than
+    /// [`timeout::SLOW`].
     ///
     /// # Errors
     ///
@@ -81,6 +82,7 @@ impl Compiler {
         &self,
         bytes: &[u8],
         compiling: impl FnOnce(),
+        slow: impl FnOnce(),
     ) -> Result<GuestModule, ModuleError> {
         if !bytes.starts_with(b"\0asm") {
             return Err(ModuleError::NotWasm);
@@ -92,7 +94,7 @@ impl Compiler {
                 compiling();
                 let mut bytes = bytes.to_vec();
                 stack_pointer::expose(&mut bytes);
-                let module = timeout::compile(&self.engine, bytes, self.time_max)?;
+                let module = timeout::compile(&self.engine, bytes, self.time_max, slow)?;
                 if let Some(entry) = entry {
                     entry.store(&module);
                 }

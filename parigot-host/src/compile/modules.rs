@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::compile::compiler::Compiler;
+use crate::compile::timeout::SLOW;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{ModuleError, StartProblem, ThreadError};
 use crate::guest::code::InstanceFactory;
@@ -130,9 +131,19 @@ impl<'a> WasmFile<'a> {
             was_compiled = true;
             progress.change(|guests| guests.insert(self.guest));
         };
+        let slow = || {
+            // The callback of the settings shows the progress itself.
+            if progress.tell.is_none() {
+                tracing::info!(
+                    service = self.guest,
+                    "compiling takes longer than {} s, once for each version of the guest",
+                    SLOW.as_secs()
+                );
+            }
+        };
         let module = read(self.path).and_then(|bytes| {
             compiler
-                .compile(&bytes, compiling)
+                .compile(&bytes, compiling, slow)
                 .map_err(|error| CompileFailure::Module(Arc::new(error)))
         });
         if was_compiled {

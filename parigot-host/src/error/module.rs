@@ -41,7 +41,7 @@ pub(crate) enum ModuleError {
 }
 
 const BUILD_HELP: &str = "a guest is a library crate that uses parigot-guest of this version, \
-                          built for wasm32-unknown-unknown";
+                          built for wasm32-unknown-unknown with `crate-type = [\"cdylib\"]`";
 
 impl ModuleError {
     /// Returns the next step, in the words of the guest's language if that is known.
