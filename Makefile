@@ -136,4 +136,4 @@ soak: setup $(NATS_SERVER) ## run the long tests: SOAK_REQUESTS, SOAK_SECONDS, S
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test abi -- --nocapture fuzz
 	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test e2e -- --nocapture interleavings::
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test measured -- --nocapture \
-		budget:: idle:: soak::
+		budget:: idle:: overload:: soak::

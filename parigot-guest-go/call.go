@@ -225,9 +225,15 @@ func (c *call[T, E]) Idle() bool { return c.channel.guest.Idle() }
 // Abandon ends the call because its future was cancelled.
 func (c *call[T, E]) Abandon() { c.abandon(context.Canceled) }
 
-// Interrupted ends the call if its context has ended, and reports whether it has.
+// Interrupted ends the call if its context was cancelled, and reports whether the context has
+// ended.
+//
+// At the deadline the host ends the call, since only the host knows whether the handler has begun.
 func (c *call[T, E]) Interrupted() bool {
 	err := c.ctx.Err()
+	if _, ok := c.ctx.Deadline(); ok && err == context.DeadlineExceeded {
+		return true
+	}
 	if err != nil {
 		c.abandon(err)
 	}

@@ -56,7 +56,7 @@ const (
 	CauseUnreachable   = Cause(abi.CauseUnreachable)   // no instance of the callee was available
 	CauseCanceled      = Cause(abi.CauseCanceled)      // the caller cancelled the call
 	CauseTooLarge      = Cause(abi.CauseTooLarge)      // the request exceeds the host's limit
-	CauseOverloaded    = Cause(abi.CauseOverloaded)    // callee or caller is at its limit of calls
+	CauseOverloaded    = Cause(abi.CauseOverloaded)    // callee or caller has too many calls
 	CauseUndecodable   = Cause(abi.CauseUndecodable)   // the request could not be decoded
 	CauseNoSuchMethod  = Cause(abi.CauseNoSuchMethod)  // the callee has no such method
 	CauseAnswered      = Cause(abi.CauseAnswered)      // the callee's handler returned this status

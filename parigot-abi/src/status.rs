@@ -116,7 +116,8 @@ codes! {
         Cancelled = 6, "cancelled";
         /// The request exceeds the host's limit on messages.
         TooLarge = 7, "too large";
-        /// The callee or the caller has reached its limit of outstanding calls.
+        /// The callee or the caller has reached its limit of outstanding calls, or the callee is
+        /// so busy that the call would begin too late.
         Overloaded = 8, "overloaded";
         /// The request could not be decoded.
         Undecodable = 9, "undecodable";

@@ -65,6 +65,75 @@
 //!
 //! Programs read standard input and write standard output with [`stdio`].
 //!
+//! # Streams
+//!
+//! The handler of a method that streams takes its requests and responses as parameters:
+//! [`Requests`] and [`Responses`]. Its caller gets a [`ResponseStream`], a [`ClientStream`], or a
+//! [`RequestSink`] and a [`ResponseStream`]:
+//!
+//! ```
+//! # mod feed {
+//! #     include!("../../tests/golden/streams/rust/streams.rs");
+//! # }
+//! # use feed::*;
+//! use parigot_guest::{Context, Failure, Requests, Responses};
+//!
+//! struct News;
+//!
+//! impl Feed for News {
+//! #     async fn last(&self, _: &Context, request: Item) -> Result<Item, Failure<FeedErr>> {
+//! #         Ok(request)
+//! #     }
+//!     async fn watch(
+//!         &self,
+//!         cx: &Context,
+//!         request: Item,
+//!         responses: &mut Responses<Item>,
+//!     ) -> Result<(), Failure<FeedErr>> {
+//!         for number in 1..=3 {
+//!             responses.send(Item { text: format!("{} {number}", request.text) }).await?;
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     async fn upload(
+//!         &self,
+//!         cx: &Context,
+//!         requests: &mut Requests<Item>,
+//!     ) -> Result<Receipt, Failure<FeedErr>> {
+//!         let mut items = 0;
+//!         while let Some(item) = requests.next().await? {
+//!             items += 1;
+//!         }
+//!         Ok(Receipt { items })
+//!     }
+//! #     async fn chat(
+//! #         &self,
+//! #         _: &Context,
+//! #         requests: &mut Requests<Item>,
+//! #         responses: &mut Responses<Item>,
+//! #     ) -> Result<(), Failure<FeedErr>> {
+//! #         while let Some(item) = requests.next().await? {
+//! #             responses.send(item).await?;
+//! #         }
+//! #         Ok(())
+//! #     }
+//! }
+//!
+//! async fn client(feed: &FeedClient) -> Result<(), parigot_guest::Error> {
+//!     let mut news = feed.watch(Item { text: "news".into() });
+//!     while let Some(item) = news.next().await? {
+//!         // …
+//!     }
+//!     Ok(())
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! A sender waits while its receiver is behind. A stream that breaks off ends with an error, never
+//! like a complete one: dropping a sink without `finish`, or responses before their end, cancels
+//! the call. Hosts do not run such methods yet, and refuse guests that have them.
+//!
 //! # Futures
 //!
 //! Operations that take time return a future: [`Call`], [`Launch`], [`Sleep`], [`ExitFuture`]. The

@@ -192,6 +192,11 @@ impl MethodInfo {
         self.streams_responses
     }
 
+    /// Returns true if requests or responses stream.
+    pub const fn streams(&self) -> bool {
+        self.streams_requests || self.streams_responses
+    }
+
     fn describe(&self) -> manifest::Method {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         manifest::Method {

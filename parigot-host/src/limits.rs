@@ -12,6 +12,7 @@
 //! | calls in flight, each direction | [`CALLS_MAX`] | the call fails |
 //! | bytes waiting in a mailbox | [`MAILBOX_BYTES_MAX`] | the call fails |
 //! | time of a call | [`DEADLINE_DEFAULT`] | the call fails |
+//! | wait for the fate of a late call | [`FATE_WAIT`], [`REMOTE_FATE_WAIT`] | the fate is unknown |
 //! | log of a guest per second | [`LOG_BYTES_DEFAULT`] | lines are dropped and counted |
 //! | one log line | [`LOG_LINE_BYTES_MAX`] | the end is cut off |
 //! | one read from stdin | [`STDIN_READ_BYTES_MAX`] | the read returns less |
@@ -41,6 +42,14 @@ pub const BUDGET_MAX: Duration = Duration::from_secs(60);
 
 /// Time of a call, unless the deployment, the method or the caller sets a deadline.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
+
+/// Longest wait after the deadline of a call for the callee's turn to end, which decides whether
+/// the call has begun. Five times the default budget of a turn, for busy machines.
+pub(crate) const FATE_WAIT: Duration = Duration::from_millis(250);
+
+/// As [`FATE_WAIT`], for a callee in another process: that process waits itself, and its reply must
+/// arrive.
+pub(crate) const REMOTE_FATE_WAIT: Duration = Duration::from_millis(500);
 
 /// Instances of a service.
 pub const REPLICAS_MAX: u32 = 1_000;

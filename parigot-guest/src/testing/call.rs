@@ -29,7 +29,8 @@ use crate::method::Method;
 /// ```
 #[must_use = "a call is made by `GuestRun::begin`"]
 pub struct TestCall<M: Method> {
-    pub(super) request: M::Request,
+    /// `None` if requests stream.
+    pub(super) request: Option<M::Request>,
     /// In the encoding of a frame.
     pub(super) metadata: Vec<u8>,
     pub(super) deadline: Option<Duration>,
@@ -38,6 +39,15 @@ pub struct TestCall<M: Method> {
 impl<M: Method> TestCall<M> {
     /// Creates a call without metadata, with the deadline of the method, else 3 seconds.
     pub fn new(request: M::Request) -> Self {
+        TestCall::of(Some(request))
+    }
+
+    /// Creates a call whose requests stream, for [`GuestRun::open`](super::GuestRun::open).
+    pub fn streaming() -> Self {
+        TestCall::of(None)
+    }
+
+    fn of(request: Option<M::Request>) -> Self {
         TestCall {
             request,
             metadata: Vec::new(),

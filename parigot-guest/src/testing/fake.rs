@@ -110,11 +110,16 @@ impl Fake {
     ///
     /// # Panics
     ///
-    /// A panic in the closure, such as a failed assertion, fails the test.
+    /// If the method streams. A panic in the closure, such as a failed assertion, fails the test.
     pub fn answer<M: Method>(
         &self,
         mut serve: impl FnMut(M::Request) -> Answer<M> + Send + 'static,
     ) -> &Self {
+        assert!(
+            !M::info().streams(),
+            "{} streams, and fakes have no streams yet",
+            M::info().name()
+        );
         let handler = move |payload: &[u8]| match M::Request::decode(payload) {
             Ok(request) => serve(request).reply,
             Err(error) => {

@@ -10,12 +10,13 @@ use core::time::Duration;
 
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE, flags, push_pair};
-use parigot_abi::id::CallId;
 use parigot_abi::{Cause, Code, Detail, Frame, FrameBuilder, Frames, Header, Kind, Prologue};
 
 use super::answer::{FakeOutcome, FakeReply};
 use super::call::CallReply;
+use super::call_stream::CallStream;
 use super::fake::Fake;
+use super::reply::{call_id, fail, failure};
 use crate::runtime::current;
 use crate::runtime::guest::Guest;
 use crate::service_info::{MethodInfo, Service};
@@ -36,6 +37,9 @@ pub(super) struct Host {
     inbox: Vec<u8>,
     /// Calls of the test that the guest has not answered.
     inbound: BTreeMap<u64, Rc<RefCell<CallReply>>>,
+    /// Streams of calls of the test, and the stream of the call that is about to be made.
+    pub(super) streams: BTreeMap<u64, Rc<RefCell<CallStream>>>,
+    pub(super) next_stream: Option<Rc<RefCell<CallStream>>>,
     /// Numbers of the guest's calls that are not answered.
     outbound: BTreeSet<u64>,
     /// Events to come, by their time in ns and their order within that time.
@@ -66,6 +70,8 @@ enum Event {
     OutboundDeadline(u64),
     /// The deadline of a call of the test.
     InboundDeadline(u64),
+    /// The deadline for the first frame of the guest in a call of the test that streams.
+    FirstFrame(u64),
 }
 
 impl Target {
@@ -99,6 +105,8 @@ impl Host {
             },
             inbox: Vec::new(),
             inbound: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            next_stream: None,
             outbound: BTreeSet::new(),
             agenda: BTreeMap::new(),
             events: 0,
@@ -212,7 +220,8 @@ impl Host {
                     let text = "no reply within the deadline";
                     self.fail_outbound(number, Code::DeadlineExceeded, Cause::TimedOut, text);
                 }
-                Event::InboundDeadline(number) => self.expire(number),
+                Event::FirstFrame(number) if !self.is_silent(number) => {}
+                Event::InboundDeadline(number) | Event::FirstFrame(number) => self.expire(number),
             }
         }
     }
@@ -240,7 +249,9 @@ impl Host {
             Some(Kind::Launch) => self.launch(),
             Some(Kind::Call) => self.route_call(frame),
             Some(Kind::Cancel) => _ = self.outbound.remove(&number),
+            Some(Kind::Item | Kind::Credit) => self.route_stream(frame),
             Some(Kind::Open) => {
+                self.route_open(number);
                 if let Some(reply) = self.inbound.get(&number) {
                     reply.borrow_mut().headers = frame.metadata.into();
                 }
@@ -394,15 +405,22 @@ impl Host {
             return fail(reply, number, Code::Unavailable, Cause::Unreachable, text);
         }
         self.inbound.insert(number, Rc::clone(reply));
+        let stream = self.next_stream.take();
+        let is_stream = stream.is_some();
+        self.streams.extend(stream.map(|stream| (number, stream)));
         let mut header = Header {
             id: call_id(number),
             ..header
         };
-        if header.deadline_ns == NO_DEADLINE {
-            header.deadline_ns = self.after(deadline_of(method));
-            header.flags |= flags::DEFAULT_DEADLINE;
+        if header.deadline_ns == NO_DEADLINE && is_stream && method.deadline().is_zero() {
+            self.at(self.after(DEADLINE_DEFAULT), Event::FirstFrame(number));
+        } else {
+            if header.deadline_ns == NO_DEADLINE {
+                header.deadline_ns = self.after(deadline_of(method));
+                header.flags |= flags::DEFAULT_DEADLINE;
+            }
+            self.at(header.deadline_ns, Event::InboundDeadline(number));
         }
-        self.at(header.deadline_ns, Event::InboundDeadline(number));
         self.send(header, build);
     }
 
@@ -453,28 +471,6 @@ impl Drop for Host {
             self.guest.close();
         }
     }
-}
-
-/// Ends a call of the test with a failure of the host.
-fn fail(reply: &RefCell<CallReply>, number: u64, code: Code, cause: Cause, text: &str) {
-    let frame = &mut reply.borrow_mut().frame;
-    FrameBuilder::new(frame, failure(number, code))
-        .detail(&Detail::new(cause, text))
-        .finish()
-        .expect("a failure must be shorter than 4 GiB");
-}
-
-fn failure(number: u64, code: Code) -> Header {
-    Header {
-        number,
-        status: code.number(),
-        id: call_id(number),
-        ..Header::new(Kind::Reply)
-    }
-}
-
-fn call_id(number: u64) -> (u64, u64) {
-    CallId::from_random(number.into()).to_wire()
 }
 
 fn deadline_of(method: &MethodInfo) -> Duration {

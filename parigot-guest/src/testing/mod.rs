@@ -5,6 +5,7 @@
 //! | [`TestGuest`] | choose the guest, its fakes, arguments and environment |
 //! | [`GuestRun`] | call the guest, run code with its context, advance the clock, read its log |
 //! | [`TestCall`], [`PendingCall`] | calls with metadata and a deadline, and their outcomes |
+//! | [`PendingStream`] | calls of methods that stream |
 //! | [`Fake`], [`Answer`] | replace the services that the guest requires by closures |
 //! | [`FakeStdio`] | give input to a program, and check its output |
 //!
@@ -17,11 +18,14 @@
 
 mod answer;
 mod call;
+mod call_stream;
 mod fake;
 mod guest;
 mod host;
+mod reply;
 mod run;
 mod stdio;
+mod stream;
 
 pub use answer::{Answer, FakeOutcome, FakeReply};
 pub use call::{CallReply, PendingCall, TestCall};
@@ -29,3 +33,4 @@ pub use fake::Fake;
 pub use guest::TestGuest;
 pub use run::GuestRun;
 pub use stdio::FakeStdio;
+pub use stream::PendingStream;

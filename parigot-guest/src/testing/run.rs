@@ -28,7 +28,7 @@ use crate::runtime::scope::Scope;
 ///
 /// A panic of the guest is a panic of the test. A failing test prints the log of the guest.
 pub struct GuestRun {
-    host: Host,
+    pub(super) host: Host,
     /// Number of calls that the test has made, which is also the number of the last call.
     calls: u64,
 }
@@ -67,8 +67,14 @@ impl GuestRun {
     ///
     /// # Panics
     ///
-    /// If the guest does not export the method.
+    /// If the guest does not export the method, or if the method streams.
     pub fn begin<M: Method>(&mut self, call: TestCall<M>) -> PendingCall<M> {
+        let info = M::info();
+        assert!(!info.streams(), "{} streams: use `open`", info.name());
+        self.begin_call(call)
+    }
+
+    pub(super) fn begin_call<M: Method>(&mut self, call: TestCall<M>) -> PendingCall<M> {
         let mut exports = self.host.guest.exports().iter();
         let service = exports
             .position(|service| service.name == M::SERVICE.name)
@@ -84,7 +90,10 @@ impl GuestRun {
                 .map_or(NO_DEADLINE, |deadline| self.host.deadline_ns(deadline)),
             ..Header::new(Kind::Call)
         };
-        let payload = call.request.encode_to_vec();
+        let payload = match &call.request {
+            Some(request) => request.encode_to_vec(),
+            None => Vec::new(),
+        };
         self.host.call(header, M::info(), &pending.reply, |frame| {
             frame.metadata_bytes(&call.metadata).payload(&payload)
         });

@@ -112,6 +112,12 @@ pub(crate) trait GuestInstance: Send {
         true
     }
 
+    /// Returns the highest number of a begun call, of those that came through the mailbox; `None`
+    /// for guests that do not record the beginning of calls.
+    fn last_begun(&self) -> Option<u64> {
+        None
+    }
+
     /// Returns true if a method of the guest has a larger budget than the guest. Then
     /// [`set_served`](Self::set_served) is called before each turn.
     fn has_larger_budgets(&self) -> bool {

@@ -282,6 +282,11 @@ impl GuestInstance for WasmGuest {
         self.view.has_begun(call)
     }
 
+    fn last_begun(&self) -> Option<u64> {
+        let [_, in_mailbox] = self.view.begun;
+        Some(in_mailbox)
+    }
+
     fn has_larger_budgets(&self) -> bool {
         self.store.data().watch.has_larger_budgets()
     }

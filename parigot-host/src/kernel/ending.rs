@@ -70,7 +70,7 @@ impl<O: Observer> Worker<'_, O> {
     }
 
     /// Sends the failure of a call to its caller.
-    fn fail_call(&mut self, call: &Inbound, failure: Failure) {
+    pub(crate) fn fail_call(&mut self, call: &Inbound, failure: Failure) {
         // Cancelled calls have no caller.
         let Some(caller) = call.caller else { return };
         let caller = &self.kernel.instances[caller];

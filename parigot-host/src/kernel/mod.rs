@@ -3,6 +3,7 @@
 pub(crate) mod call_table;
 pub(crate) mod callees;
 mod ending;
+mod expiry;
 pub(crate) mod index;
 pub(crate) mod init_turn;
 pub(crate) mod instance;

@@ -252,6 +252,7 @@ impl<O: Observer> Worker<'_, O> {
             inbound: inbound_number,
             id: call.id,
             deadline_ns,
+            is_overdue: false,
         };
         // The reply cannot be missed: only this worker has the caller's table, and a reply that
         // arrives now waits in the mailbox until the end of this turn.

@@ -13,7 +13,7 @@ use parigot_abi::Prologue;
 use rand::rngs::StdRng;
 
 use crate::clock::Clock;
-use crate::error::{Ending, Failure};
+use crate::error::Ending;
 use crate::guest::code::{GuestInstance, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::callees::Route;
@@ -130,7 +130,7 @@ pub(crate) struct Worker<'k, O: Observer = ()> {
     wall: WallClock,
     /// Frames for the instance that runs now or, after a handoff, next. The batch is empty from the
     /// moment at which the guest has read it, so the same batch serves the receiver of a handoff.
-    batch: Box<Batch>,
+    pub(crate) batch: Box<Batch>,
     /// Instances that were woken in this turn.
     woken: Vec<InstanceIndex>,
 }
@@ -312,10 +312,13 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// Runs one turn of a queued instance.
     pub(crate) fn turn(&mut self, instance: &Instance, handoff: &mut HandoffSlot) {
         self.read_clock();
-        let Some(start) = instance.begin_turn(self.now_ns(), &mut self.batch) else {
+        let Some(mut start) = instance.begin_turn(self.now_ns(), &mut self.batch) else {
             return;
         };
         self.observer.turn_begins(instance.index, self.now_ns());
+        if !start.state.calls.overdue.is_empty() {
+            self.decide_fates(instance, &mut start.state);
+        }
         match start.kill_reason {
             None => self.turn_with(instance, start.state, start.is_requested, handoff),
             Some(fault) => {
@@ -360,25 +363,6 @@ impl<'k, O: Observer> Worker<'k, O> {
         match turn {
             Ok(turn) => self.put_back(instance, state, turn),
             Err(ending) => self.end(instance, *state, ending),
-        }
-    }
-
-    /// Ends the outbound calls of an instance whose deadline has passed.
-    fn expire_calls(&mut self, calls: &mut Calls) {
-        if calls.next_deadline_ns > self.now_ns() {
-            return;
-        }
-        for (number, call) in calls.expire(self.now_ns()) {
-            let callee = &self.kernel.instances[call.callee];
-            let (is_undelivered, wake) = callee.expire(call.inbound, call.id);
-            self.wake(callee, wake);
-            let failure = if is_undelivered {
-                Failure::expired()
-            } else {
-                Failure::timed_out()
-            };
-            let failure = failure.at(callee.id_in_failure());
-            failure.push(number, call.id, &mut self.batch.frames);
         }
     }
 

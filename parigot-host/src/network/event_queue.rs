@@ -1,7 +1,7 @@
 //! Queue of the events that the transport reports to a proxy.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parigot_abi::id::CallId;
 use parking_lot::{Condvar, Mutex};
@@ -59,6 +59,8 @@ struct Queued<T> {
     events: Vec<T>,
     /// Bytes of the replies in the queue.
     bytes: usize,
+    /// Time of the first probe since the proxy has taken the events.
+    probed: Option<Instant>,
 }
 
 impl<T> EventQueue<T> {
@@ -66,6 +68,7 @@ impl<T> EventQueue<T> {
         let queued = Queued {
             events: Vec::new(),
             bytes: 0,
+            probed: None,
         };
         Arc::new(EventQueue {
             queued: Mutex::new(queued),
@@ -98,7 +101,22 @@ impl<T> EventQueue<T> {
     pub(crate) fn take(&self) -> Vec<T> {
         let mut queued = self.queued.lock();
         queued.bytes = 0;
+        queued.probed = None;
         std::mem::take(&mut queued.events)
+    }
+
+    /// Wakes the proxy, which then takes the events. Returns the time since the first probe after
+    /// the proxy has taken its events: while no worker runs the proxy, the time grows.
+    pub(crate) fn probe(&self) -> Duration {
+        let probed = *self.queued.lock().probed.get_or_insert_with(Instant::now);
+        self.notify();
+        probed.elapsed()
+    }
+
+    /// Follows a probe, and leaves the events in the queue.
+    #[cfg(test)]
+    pub(crate) fn follow_probe(&self) {
+        self.queued.lock().probed = None;
     }
 
     /// Waits for an event until a point in time, then removes and returns all events.
@@ -114,6 +132,22 @@ impl<T> EventQueue<T> {
     fn notify(&self) {
         self.arrived.notify_all();
         self.waker.wake();
+    }
+}
+
+impl EventQueue<GatewayEvent> {
+    /// Removes and returns the ids of the calls that the gateway has not taken.
+    pub(crate) fn take_calls(&self) -> Vec<CallId> {
+        let mut queued = self.queued.lock();
+        let calls = queued
+            .events
+            .extract_if(.., |event| matches!(event, GatewayEvent::Call { .. }));
+        calls
+            .filter_map(|event| match event {
+                GatewayEvent::Call { request, .. } => Some(request.id),
+                _ => None,
+            })
+            .collect()
     }
 }
 

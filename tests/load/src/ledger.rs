@@ -200,6 +200,7 @@ impl Caller {
         report.ok += any(OK);
         report.refused += any(REFUSED);
         report.unknown += any(UNKNOWN);
+        report.unknown_not_begun += count(&|call| call & (UNKNOWN | RAN) == UNKNOWN);
         report.silent += any(SILENT) + sent.saturating_sub(ended);
         report.run_twice += any(RAN_TWICE);
         report.late += any(LATE);
@@ -244,6 +245,7 @@ mod tests {
                 ok: 2,
                 refused: 1,
                 unknown: 2,
+                unknown_not_begun: 1,
                 recovery,
                 ..Report::default()
             }

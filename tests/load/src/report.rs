@@ -15,6 +15,8 @@ pub struct Report {
     pub refused: u64,
     /// Calls that failed without that promise.
     pub unknown: u64,
+    /// Calls among `unknown` that were never begun, or that their caller has dropped.
+    pub unknown_not_begun: u64,
     /// Calls that have not ended, or ended long after their deadline.
     pub silent: u64,
     /// Calls that ran more than once.
@@ -56,6 +58,7 @@ impl fmt::Display for Report {
             ok,
             refused,
             unknown,
+            unknown_not_begun: _,
             silent,
             run_twice,
             late,

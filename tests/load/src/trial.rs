@@ -351,6 +351,15 @@ impl Running {
         self.callers -= 1;
     }
 
+    /// Ends the trial as [`Running::end`] does, and returns the number of calls that were begun.
+    #[track_caller]
+    pub fn end_with_begun(self) -> (Ended, u64) {
+        let counted = Arc::clone(&self.counted);
+        let ended = self.end();
+        let begun = counted.ledger.lock().ran();
+        (ended, begun)
+    }
+
     /// Waits until all callers have finished, counts the calls that are left in the tables of the
     /// hosts, and stops the hosts.
     #[track_caller]

@@ -3,6 +3,8 @@
 mod call;
 mod credit;
 mod desk;
+mod pair;
 mod peer;
 mod serve;
 mod sink;
+mod testing;

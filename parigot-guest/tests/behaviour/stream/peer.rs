@@ -24,7 +24,12 @@ pub(crate) struct Peer {
     calls: Vec<u64>,
 }
 
-struct FeedAlone;
+/// The services of a guest that exports `Feed` only.
+pub(crate) struct FeedAlone;
+
+/// The requirements of a guest that calls `Feed`.
+pub(crate) const REQUIRES_FEED: &[Requirement] =
+    &[Requirement::new(<FeedClient as Client>::SERVICE)];
 
 impl<S: Feed + 'static> Exports<S> for FeedAlone {
     const ALL: &'static [Export<S>] = &[Export::new::<FeedServer<S>>()];
@@ -51,8 +56,7 @@ impl Peer {
     where
         F: Future<Output = Result<Exit, Error>> + 'static,
     {
-        let requires = const { &[Requirement::new(<FeedClient as Client>::SERVICE)] };
-        let mut peer = Peer::open(Definition::program(main, requires), 1 << 20);
+        let mut peer = Peer::open(Definition::program(main, REQUIRES_FEED), 1 << 20);
         let mut sent = peer.turn([launched(&[70])]);
         assert_eq!(sent.remove(0), "reply 0: OK");
         (peer, sent)

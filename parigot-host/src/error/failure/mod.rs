@@ -135,6 +135,15 @@ impl Failure {
         Self::overloaded(mailbox_full(callee, bytes))
     }
 
+    /// Creates the failure of a call that would wait for its beginning until its deadline.
+    pub(crate) fn would_expire(callee: &str, wait_ns: u64, left_ns: u64) -> Self {
+        let [wait_ms, left_ms] = [wait_ns, left_ns].map(|ns| ns / 1_000_000);
+        Self::overloaded(format!(
+            "{callee} is busy: the call would begin in about {wait_ms} ms, and its deadline is in \
+             {left_ms} ms; retry later"
+        ))
+    }
+
     /// Creates the failure of a request above the size limit.
     pub(crate) fn request_too_large(bytes: usize, most: usize) -> Self {
         let message = format!("request of {bytes} bytes exceeds the limit of {most}");

@@ -31,10 +31,20 @@ impl Failure {
         Self::unreachable(format!("no process offers {service}"))
     }
 
-    /// Creates the failure of a call to a service that restarts in each process that offers it.
-    pub(crate) fn restarting_elsewhere(service: &str) -> Self {
+    /// Creates the failure of a call to a service that restarts in each process that offers it, or
+    /// whose processes make no progress.
+    pub(crate) fn away_elsewhere(service: &str) -> Self {
         Self::unreachable(format!(
-            "{service} is being restarted in each process that offers it"
+            "{service} is being restarted in each process that offers it, or these processes have \
+             no free worker"
+        ))
+    }
+
+    /// Creates the failure of a call that no worker of the callee's process has taken.
+    pub(crate) fn no_progress(process: &str, stall: Duration) -> Self {
+        Self::unreachable(format!(
+            "process {process} had no free worker for {} s",
+            stall.as_secs()
         ))
     }
 

@@ -30,8 +30,10 @@ pub(crate) struct Outbound {
     /// The callee's number of the call.
     pub(crate) inbound: u64,
     pub(crate) id: CallId,
-    /// Deadline on the host's clock.
+    /// Deadline on the host's clock. For an overdue call, the end of the wait for its fate.
     pub(crate) deadline_ns: u64,
+    /// Set once the deadline has passed: the callee was asked for the fate of the call.
+    pub(crate) is_overdue: bool,
 }
 
 /// Facts about an inbound call that most calls lack.
@@ -64,6 +66,9 @@ pub(crate) struct Calls {
     /// Facts about inbound calls that most calls lack. Kept apart from [`Inbound`]: without them, a
     /// reply only tests for an empty map.
     pub(crate) extras: HashMap<u64, CallExtras>,
+    /// Inbound calls past their deadline that await the decision about their fate, with their
+    /// numbers: see [`crate::kernel::expiry`].
+    pub(crate) overdue: Vec<(u64, Inbound)>,
     /// Number of the last call that came with a handoff.
     last_number: u64,
 }
@@ -75,6 +80,7 @@ impl Calls {
             next_deadline_ns: NEVER,
             inbound: Table::new(),
             extras: HashMap::new(),
+            overdue: Vec::new(),
             last_number: 0,
         }
     }
@@ -169,23 +175,37 @@ impl Calls {
                 !(is_of_callee && unwanted.contains(&frame.header.id))
             });
         }
-        for CallName { number, id } in batch.cancelled.drain(..) {
-            let call = self
-                .inbound
-                .get_mut(number)
-                .filter(|call| call.id.key() == id.key());
-            // A missing call has ended with a reply, so the cancellation is too late.
-            if let Some(call) = call {
-                call.caller = None;
-                push(FrameBuilder::new(
-                    &mut batch.frames,
-                    Header {
-                        number,
-                        ..Header::new(Kind::Cancel)
-                    },
-                ));
+        for call in batch.cancelled.drain(..) {
+            self.cancel(&call, &mut batch.frames);
+        }
+        for call in batch.overdue.drain(..) {
+            if let Some(inbound) = self.cancel(&call, &mut batch.frames) {
+                self.overdue.push((call.number, inbound));
             }
         }
+    }
+
+    /// Cancels an inbound call and returns the call as it was. Returns `None` if the call has ended
+    /// with a reply, so that the cancellation is too late.
+    fn cancel(&mut self, call: &CallName, frames: &mut Vec<u8>) -> Option<Inbound> {
+        let inbound = self
+            .inbound
+            .get_mut(call.number)
+            .filter(|inbound| inbound.id.key() == call.id.key())?;
+        let before = *inbound;
+        inbound.caller = None;
+        let header = Header {
+            number: call.number,
+            ..Header::new(Kind::Cancel)
+        };
+        push(FrameBuilder::new(frames, header));
+        Some(before)
+    }
+
+    /// Keeps an outbound call that [`Calls::expire`] has removed until its new deadline.
+    pub(crate) fn keep(&mut self, number: u64, call: Outbound) {
+        self.next_deadline_ns = call.deadline_ns.min(self.next_deadline_ns);
+        self.outbound.insert(number, call);
     }
 
     /// Removes the outbound calls whose deadline has passed, and returns them with their numbers.
@@ -217,6 +237,9 @@ pub(crate) struct Batch {
     pub(super) opens: Vec<CallName>,
     /// Inbound calls that were cancelled.
     pub(super) cancelled: Vec<CallName>,
+    /// Inbound calls whose deadline has passed. They are cancelled, and their callers wait for the
+    /// fate.
+    pub(super) overdue: Vec<CallName>,
     /// Numbers of arrivals whose deadline has passed: the instance does not receive them.
     pub(super) withdrawn: Vec<u64>,
 }

@@ -18,7 +18,7 @@ pub(super) struct Mailbox {
     /// Batch for the next turn.
     pub(super) batch: Box<Batch>,
     /// Number of the last call that was stored here.
-    last_number: u64,
+    pub(super) last_number: u64,
     /// Reason why the instance takes no calls, if it takes none.
     pub(super) unavailable_reason: Option<Unavailable>,
     /// Set while there is no instance: after its end, and until a restart.

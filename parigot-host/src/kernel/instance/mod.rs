@@ -6,6 +6,7 @@
 //! mailbox for a few instructions and notify the slot. No two mailboxes are ever locked at once, so
 //! there is no lock order.
 
+mod backlog;
 mod calls;
 mod mailbox;
 mod send;
@@ -27,6 +28,7 @@ use crate::kernel::index::InstanceIndex;
 use crate::kernel::slot::Slot;
 use crate::log::guest_log::GuestLog;
 use crate::log::rate_limit::LogRate;
+use backlog::Backlog;
 use mailbox::Mailbox;
 
 pub(crate) use crate::kernel::slot::Wake;
@@ -48,6 +50,7 @@ pub(crate) use state::{
 /// | `log_rate` | lock of its own | every log line | timers, log |
 /// | `slot` | one atomic word | senders, the worker | all threads |
 /// | `mailbox` | its own lock | senders, `begin_turn`, `close`, `reopen` | the same |
+/// | `backlog` | atomics | owner of the state | senders |
 /// | `wake_at_ns` | atomic | `end_turn` (worker), `fire` (timer thread) | `end_turn` |
 /// | `inbound_count` | atomic | owner of the state, `close` | senders, `pending` |
 /// | `outbound_count` | atomic | owner of the state, `close` | `pending` |
@@ -80,6 +83,7 @@ pub(crate) struct Instance {
     /// State of the idle instance. Closed while the instance takes no calls.
     slot: Slot<InstanceState>,
     mailbox: Mutex<Mailbox>,
+    backlog: Backlog,
     /// Moment at which the timer fires, or [`NEVER`].
     wake_at_ns: AtomicU64,
     /// Number of calls that the instance serves, without the calls in the mailbox.
@@ -117,6 +121,7 @@ impl Instance {
             log_rate: identity.log_rate,
             slot: Slot::empty(),
             mailbox: Mutex::new(Mailbox::new()),
+            backlog: Backlog::none(),
             wake_at_ns: AtomicU64::new(NEVER),
             inbound_count: AtomicU32::new(0),
             outbound_count: AtomicU32::new(0),
@@ -219,8 +224,12 @@ impl Instance {
     pub(crate) fn begin_turn(&self, now_ns: u64, batch: &mut Box<Batch>) -> Option<TurnStart> {
         // Before the mailbox is read: a message that comes later sets the notified flag again.
         let mut state = self.slot.take()?;
+        if state.has_more_work {
+            self.measure_backlog(&mut state, now_ns);
+        }
         let mut mailbox = self.mailbox.lock();
         std::mem::swap(&mut mailbox.batch, batch);
+        state.received = mailbox.last_number;
         let kill_reason = mailbox.kill_reason.take();
         // Both counts change under the lock. A sender has the lock when it compares their sum with
         // the limit, so no call is missing from both.
@@ -241,6 +250,22 @@ impl Instance {
         })
     }
 
+    /// Measures the backlog of a guest whose last turn ended with work that is ready.
+    #[cold]
+    fn measure_backlog(&self, state: &mut InstanceState, now_ns: u64) {
+        let last = state.measurement.take();
+        // Other work than new calls is no backlog. Calls that have ended without a beginning may
+        // have the highest numbers, so the numbers alone do not suffice.
+        if state.calls.inbound.len() > 0
+            && let Some(begun) = state.code.last_begun()
+            && begun < state.received
+        {
+            state.measurement = Some(self.backlog.measure(last, now_ns, begun));
+        } else if last.is_some() {
+            self.backlog.end();
+        }
+    }
+
     /// Returns true if the guest has a `main` function that waits for no reply.
     #[inline]
     pub(crate) fn may_be_idle(&self, state: &InstanceState) -> bool {
@@ -257,6 +282,9 @@ impl Instance {
         }
         self.publish_counts(&state.calls);
         let has_more_work = state.has_more_work;
+        if !has_more_work && state.measurement.take().is_some() {
+            self.backlog.end();
+        }
         // Before the state is put back: afterwards another worker may be in `timer_change`.
         let timer = self.timer_change(state.wake_ns.min(state.calls.next_deadline_ns));
         TurnEnd {
@@ -306,6 +334,7 @@ impl Instance {
     pub(crate) fn close(&self, unavailable_reason: Unavailable) -> Vec<(u64, Inbound)> {
         let mut mailbox = self.mailbox.lock();
         mailbox.has_ended = true;
+        self.backlog.end();
         self.slot.give_up();
         match (&mailbox.unavailable_reason, &unavailable_reason) {
             // A restart that failed: the service is down since its first end.

@@ -12,6 +12,10 @@ use super::{Instance, Wake};
 use crate::error::{Failure, GuestFault, Unavailable};
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 
+/// Share of the time until the deadline that a call needs to run: one part of so many. A call that
+/// would begin later is refused at once.
+const MARGIN: u64 = 8;
+
 /// # Fast path
 ///
 /// `send_call` and `send_reply` hand an idle instance off with the frame: one atomic operation
@@ -105,6 +109,14 @@ impl Instance {
         if bytes + frame.content_bytes() > MAILBOX_BYTES_MAX {
             return Err(Failure::mailbox_full(&self.name, bytes).at(self.id_in_failure()));
         }
+        let wait_ns = self.backlog.wait_ns(mailbox.last_number, self.calls());
+        if wait_ns > 0 {
+            let left_ns = self.host_time_ns(header.deadline_ns).saturating_sub(now_ns);
+            if wait_ns > left_ns - left_ns / MARGIN {
+                let failure = Failure::would_expire(&self.name, wait_ns, left_ns);
+                return Err(failure.at(self.id_in_failure()));
+            }
+        }
         let number = mailbox.push_call(call, header, frame);
         self.publish_mailbox_count(&mailbox);
         Ok((number, self.slot.notify()))
@@ -183,15 +195,19 @@ impl Instance {
     }
 
     /// Ends a call to this instance whose deadline has passed. Returns true if the instance has not
-    /// received the call and never will. Else the instance receives a cancellation.
+    /// received the call and never will. Else the next turn of the instance decides the fate. A
+    /// proxy is not asked: another process decides, whose reply is under way.
     pub(crate) fn expire(&self, number: u64, id: CallId) -> (bool, Wake) {
         let mut mailbox = self.mailbox.lock();
         let call = CallName { number, id };
-        if mailbox.has_ended || mailbox.batch.withdraw(&call) {
-            // After the end, the failure of the call is in the caller's mailbox already.
-            return (!mailbox.has_ended, Wake::AlreadyAwake);
+        if mailbox.batch.withdraw(&call) {
+            return (true, Wake::AlreadyAwake);
         }
-        mailbox.batch.cancelled.push(call);
+        // After the end, the failure of the call is in the caller's mailbox already.
+        if mailbox.has_ended || self.is_proxy {
+            return (false, Wake::AlreadyAwake);
+        }
+        mailbox.batch.overdue.push(call);
         (false, self.slot.notify())
     }
 

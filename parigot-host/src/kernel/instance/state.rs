@@ -2,6 +2,7 @@
 
 use parigot_abi::control::NEVER;
 
+use super::backlog::Measurement;
 use super::calls::Calls;
 use crate::error::GuestFault;
 use crate::guest::code::{GuestInstance, Turn};
@@ -23,6 +24,10 @@ pub(crate) struct InstanceState {
     pub(super) has_more_work: bool,
     /// Time of the next turn that the guest has requested, on the host's clock.
     pub(super) wake_ns: u64,
+    /// Number of the last call in the mailbox at the start of the last turn from there.
+    pub(super) received: u64,
+    /// Measurement of the guest's backlog, if it has one.
+    pub(super) measurement: Option<Measurement>,
     /// End of the last turn of the guest after which nothing was left to wait for, if it has a
     /// `main` function; [`NEVER`] before the first, and once it was reported.
     idle_since_ns: u64,
@@ -38,6 +43,8 @@ impl InstanceState {
             began_ns: 0,
             has_more_work: false,
             wake_ns: NEVER,
+            received: 0,
+            measurement: None,
             idle_since_ns: NEVER,
         })
     }

@@ -138,6 +138,7 @@ fn waiting_call(id: u128) -> Outbound {
         inbound: 1,
         id: CallId::from_random(id),
         deadline_ns: 10,
+        is_overdue: false,
     }
 }
 
@@ -387,11 +388,26 @@ fn an_expired_call_in_the_mailbox_is_not_delivered() {
     assert_eq!(kinds(&batch), [Kind::Call]);
     assert!(!state.calls.inbound.contains(first));
     assert!(state.calls.inbound.get_mut(second).is_some());
-    // Once delivered, the call is cancelled instead.
+    assert!(state.calls.overdue.is_empty());
+    // Once delivered, the call is cancelled instead, and the next turn decides its fate.
     assert!(!instance.expire(second, id).0);
     assert_eq!(end(&instance, state), Wake::Queue);
-    let (_, batch) = begin(&instance);
+    let (state, batch) = begin(&instance);
     assert_eq!(kinds(&batch), [Kind::Cancel]);
+    let overdue: Vec<_> = state.calls.overdue.iter().map(|(at, _)| *at).collect();
+    assert_eq!(overdue, [second]);
+}
+
+#[test]
+fn a_call_with_a_reply_is_not_overdue() {
+    let instance = idle();
+    let (number, _) = numbered_call(&instance, None).expect("the instance must take calls");
+    let (mut state, _) = begin(&instance);
+    assert!(!instance.expire(number, CallId::from_random(1)).0);
+    state.calls.inbound.remove(number);
+    assert_eq!(end(&instance, state), Wake::Queue);
+    let (state, batch) = begin(&instance);
+    assert_eq!((kinds(&batch), state.calls.overdue.len()), (vec![], 0));
 }
 
 #[test]

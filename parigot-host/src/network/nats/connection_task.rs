@@ -291,6 +291,12 @@ impl ConnectionTask {
         self.last_heartbeat = Instant::now();
         imports.expire_calls(context);
         exports.expire(context);
+        let running = if was_awake {
+            exports.check_progress(context)
+        } else {
+            // The workers had no time to run, either.
+            Vec::new()
+        };
         context.log.heartbeat();
         if let Some(dropped) = unexpected.heartbeat() {
             context.log.warn(&dropped);
@@ -303,6 +309,12 @@ impl ConnectionTask {
                 imports.resume(context)
             }
             exports.announce_all(context);
+        }
+        for service in running {
+            self.context
+                .log
+                .info(&format!("a worker is free again: offering {service}"));
+            self.resume(&service);
         }
     }
 

@@ -63,7 +63,7 @@ impl Availability {
         }
         match self.services.lock().get(service) {
             Some(ServiceAvailability::Available) => Ok(()),
-            Some(ServiceAvailability::Restarting) => Err(Failure::restarting_elsewhere(service)),
+            Some(ServiceAvailability::Restarting) => Err(Failure::away_elsewhere(service)),
             Some(ServiceAvailability::Incompatible(reason)) => {
                 Err(Failure::incompatible(&**reason))
             }

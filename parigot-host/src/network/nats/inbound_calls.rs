@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use hashbrown::{HashMap, HashSet};
 use parigot_abi::id::{CallId, HostId};
 
-use crate::limits::CALLS_MAX;
+use crate::limits::{CALLS_MAX, REMOTE_FATE_WAIT};
 
 /// Limit for the bodies of the pending calls to one service, in bytes.
 pub(super) const INBOUND_BYTES_MAX: usize = 64 << 20;
@@ -104,12 +104,12 @@ impl InboundCalls {
         self.pending.is_empty()
     }
 
-    /// Removes the calls past their deadline. The kernel has ended them, and the caller has
-    /// stopped waiting, so no reply is sent.
+    /// Removes the calls whose caller has stopped waiting for the fate, so that no reply is sent.
     pub(super) fn expire(&mut self, now_ns: u64) {
+        let overdue_since_ns = now_ns.saturating_sub(REMOTE_FATE_WAIT.as_nanos() as u64);
         let expired = self
             .pending
-            .extract_if(|_, (_, inbound)| inbound.deadline_ns <= now_ns);
+            .extract_if(|_, (_, inbound)| inbound.deadline_ns <= overdue_since_ns);
         self.bytes -= expired
             .map(|(_, (_, inbound))| inbound.held_bytes())
             .sum::<usize>();
@@ -207,7 +207,13 @@ mod tests {
             inbound_calls.accept(call(3), inbound(30)),
             Err(InboundLimit::Bytes)
         );
-        inbound_calls.expire(10);
+        let wait_ns = REMOTE_FATE_WAIT.as_nanos() as u64;
+        inbound_calls.expire(9 + wait_ns);
+        assert!(
+            inbound_calls.is_from(call(1), HostId::from_random(1)),
+            "the caller waits for the fate"
+        );
+        inbound_calls.expire(10 + wait_ns);
         assert_eq!(inbound_calls.accept(call(3), inbound(30)), Ok(()));
         assert!(inbound_calls.end(call(2)).is_some());
         assert!(inbound_calls.end(call(2)).is_none());
@@ -233,7 +239,7 @@ mod tests {
         assert!(!inbound_calls.complete(call(3)));
         assert!(inbound_calls.end(call(1)).is_some());
         assert!(inbound_calls.complete(call(4)));
-        inbound_calls.expire(10);
+        inbound_calls.expire(10 + REMOTE_FATE_WAIT.as_nanos() as u64);
         assert_eq!(inbound_calls.bytes, 0);
     }
 }

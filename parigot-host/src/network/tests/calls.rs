@@ -10,6 +10,7 @@ use super::service_guest::{DENY, ECHO, NEVER_ENDS, REFUSE, SLOW, SLOWLY, service
 use super::switchboard::Switchboard;
 use super::watched::Watched;
 use crate::deployment::GuestSpec;
+use crate::limits::REMOTE_FATE_WAIT;
 
 #[test]
 fn another_process_answers_a_call() {
@@ -123,6 +124,7 @@ fn an_answer_after_the_deadline_is_dropped() {
     pair.received.call(0);
     // On the callee's clock the deadline does not pass, so the callee answers.
     pair.front.process.clock.advance(SLOW / 5);
+    pair.front.process.clock.advance(REMOTE_FATE_WAIT);
     assert_eq!(pair.front.end(1).failure().1, Cause::TimedOut);
     // The second answer uses the same route after the first.
     pair.front.begin_within(2, SLOWLY, HOUR);

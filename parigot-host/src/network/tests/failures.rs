@@ -26,7 +26,8 @@ fn a_crashed_callee_is_restarted_with_the_same_handle() {
         (
             StatusCode::Unavailable,
             Cause::Unreachable,
-            "x.Echo is being restarted in each process that offers it"
+            "x.Echo is being restarted in each process that offers it, or these processes have no \
+             free worker"
         )
     );
     pair.back.clock.advance(SECOND);

@@ -169,7 +169,7 @@ impl Transport for Line {
         let caller = Arc::clone(&import.queue);
         let exports: Vec<_> = state.exports_of(service).collect();
         if !exports.is_empty() && exports.iter().all(|export| export.is_paused) {
-            return Err(Failure::restarting_elsewhere(service));
+            return Err(Failure::away_elsewhere(service));
         }
         let open = exports.into_iter().filter(|export| !export.is_paused);
         let exports: Vec<_> = open.collect();

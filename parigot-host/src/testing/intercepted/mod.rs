@@ -223,7 +223,12 @@ impl GuestInstance for Intercepted {
     }
 
     fn has_begun(&self, call: u64) -> bool {
-        self.inner.has_begun(call)
+        // To its caller, a call that a fault holds may have run.
+        self.held.contains_key(&call) || self.inner.has_begun(call)
+    }
+
+    fn last_begun(&self) -> Option<u64> {
+        self.inner.last_begun()
     }
 
     fn has_larger_budgets(&self) -> bool {

@@ -49,6 +49,9 @@ impl Class {
 /// Number of ended calls in a line of the log.
 const LINE_ENDS: usize = 512;
 
+/// Longest time of a quick refusal.
+const QUICK: Duration = Duration::from_millis(10);
+
 /// Logs how calls end, many in a line.
 pub(crate) struct Book {
     cx: Context,
@@ -60,13 +63,21 @@ pub(crate) struct Book {
     /// Cause of the last failed call since the last answer.
     last_cause: Option<Cause>,
     slowest_recovery: Duration,
+    begun: Instant,
+    last_end: Instant,
+    /// Number of refused calls, and of those that were refused within [`QUICK`].
+    refused: [u64; 2],
 }
 
 impl Book {
     pub(crate) fn new(cx: Context, caller: u32) -> Self {
+        let now = cx.now();
         Book {
             cx,
             caller,
+            begun: now,
+            last_end: now,
+            refused: [0; 2],
             ends: Vec::new(),
             down_since: None,
             last_cause: None,
@@ -85,7 +96,14 @@ impl Book {
         }
     }
 
+    /// Counts a refused call.
+    pub(crate) fn refused(&mut self, took: Duration) {
+        self.refused[0] += 1;
+        self.refused[1] += u64::from(took <= QUICK);
+    }
+
     pub(crate) fn end(&mut self, number: u64, class: Class) {
+        self.last_end = self.cx.now();
         self.ends.push((class, number));
         match self.down_since {
             None if class != Class::Ok => self.down_since = Some(self.cx.now()),
@@ -104,6 +122,12 @@ impl Book {
     /// Logs that all calls were made. Calls that have not ended by now count as silent.
     pub(crate) fn close(&mut self, sent: u64) {
         self.write();
+        let took_ms = (self.last_end - self.begun).as_millis();
+        let [refused, quick] = self.refused;
+        parigot_guest::info!(
+            self.cx,
+            "the calls took {took_ms} ms; quick refusals: {quick} of {refused}"
+        );
         let recovery_ms = self.slowest_recovery.as_millis();
         parigot_guest::info!(
             self.cx,

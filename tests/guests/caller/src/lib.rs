@@ -12,6 +12,7 @@
 //!
 //! - `--caller`: the number of this caller
 //! - `--lanes`: calls in flight at a time
+//! - `--rate`: calls per second, however many are in flight; replaces the lanes
 //! - `--deadline-ms`: deadline of each call
 //! - `--ballast-bytes`: extra bytes in each request and each answer
 //! - `--harm-every` and `--harms`: one in so many jobs that do nothing does one of these deeds, a
@@ -47,19 +48,25 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     let plan = Plan::read(cx.args());
     let caller = plan.caller;
     let lanes = plan.lanes;
+    let rate = plan.rate;
     let deadline = plan.deadline;
     let work = WorkClient::locate(&cx)?.with_deadline(deadline);
     let book = Rc::new(RefCell::new(Book::new(cx.clone(), caller)));
     let plan = Rc::new(RefCell::new(plan));
-    for _ in 0..lanes {
-        let lane = Lane {
-            cx: cx.clone(),
-            work: work.clone(),
-            plan: Rc::clone(&plan),
-            book: Rc::clone(&book),
-            deadline,
-        };
-        cx.spawn(lane.run());
+    let lane = Lane {
+        cx: cx.clone(),
+        work,
+        plan: Rc::clone(&plan),
+        book: Rc::clone(&book),
+        deadline,
+    };
+    if rate > 0 {
+        cx.spawn(lane.run_at(rate));
+    } else {
+        for _ in 0..lanes {
+            cx.spawn(lane.clone().run());
+        }
+        drop(lane);
     }
     wait_for_lanes(&cx, &plan, deadline + PATIENCE).await;
     book.borrow_mut().close(plan.borrow().sent());
@@ -81,6 +88,7 @@ async fn wait_for_lanes(cx: &Context, plan: &Rc<RefCell<Plan>>, silence_max: Dur
 }
 
 /// Makes one call after the other.
+#[derive(Clone)]
 struct Lane {
     cx: Context,
     work: WorkClient,
@@ -112,6 +120,28 @@ impl Lane {
         }
     }
 
+    /// Makes calls at a constant rate, whether or not the calls before have ended.
+    async fn run_at(self, rate: u64) {
+        let begun = self.cx.now();
+        let mut made = 0;
+        loop {
+            let due = (self.cx.now() - begun).as_micros() as u64 * rate / 1_000_000;
+            while made < due {
+                let Some(Task::Call { job, .. }) = self.plan.borrow_mut().next() else {
+                    return;
+                };
+                made += 1;
+                let lane = self.clone();
+                self.cx.spawn(async move {
+                    let number = job.number;
+                    let class = lane.call(job).await;
+                    lane.book.borrow_mut().end(number, class);
+                });
+            }
+            self.cx.sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Makes a call and drops it, so that its end stays unknown.
     fn drop_call(&self, job: Job) -> Class {
         drop(self.make(job));
@@ -133,9 +163,14 @@ impl Lane {
         if let Err(error) = &outcome {
             self.book.borrow_mut().fail(expected.number, error);
         }
-        if self.cx.now() > begun + self.deadline + PATIENCE {
+        let took = self.cx.now() - begun;
+        if took > self.deadline + PATIENCE {
             return Class::Silent;
         }
-        Class::of(&expected, &outcome)
+        let class = Class::of(&expected, &outcome);
+        if class == Class::Refused {
+            self.book.borrow_mut().refused(took);
+        }
+        class
     }
 }

@@ -9,6 +9,8 @@ use golden::load::load::v1::job::{Deed, Moment};
 pub(crate) struct Plan {
     pub(crate) caller: u32,
     pub(crate) lanes: u32,
+    /// Calls per second, instead of lanes; 0 for none.
+    pub(crate) rate: u64,
     pub(crate) deadline: Duration,
     ballast_bytes: usize,
     harm: Harm,
@@ -63,6 +65,7 @@ impl Plan {
         let mut plan = Plan {
             caller: 0,
             lanes: 1,
+            rate: 0,
             deadline: Duration::from_secs(1),
             ballast_bytes: 0,
             harm: Harm::default(),
@@ -85,6 +88,7 @@ impl Plan {
         match name {
             "--caller" => self.caller = number(value) as u32,
             "--lanes" => self.lanes = number(value) as u32,
+            "--rate" => self.rate = number(value),
             "--deadline-ms" => self.deadline = Duration::from_millis(number(value)),
             "--ballast-bytes" => self.ballast_bytes = number(value) as usize,
             "--harm-every" => self.harm.every = number(value),

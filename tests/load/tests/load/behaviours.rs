@@ -190,6 +190,20 @@ fn behaviour_d_a_killed_callee_is_reported_at_once() {
     });
 }
 
+/// The deadline of the second call passes while the first call holds the thread.
+#[test]
+fn a_call_that_has_not_begun_is_refused() {
+    check_each(|deployed, pair| {
+        let (app, _nats) = pair.app(deployed, &["spin@60000+echo:1@20?"]);
+        let ended = app.run();
+        let messages = ended.messages_of(driver(deployed));
+        let refused = messages
+            .iter()
+            .any(|line| line.starts_with("echo:1@20?: refused: "));
+        assert!(refused, "{}", ended.stderr);
+    });
+}
+
 /// In one process of the command, in two, and in hosts of this process.
 #[test]
 fn behaviour_e_a_guest_runs_alike_in_any_deployment() {

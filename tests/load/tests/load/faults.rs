@@ -82,7 +82,13 @@ fn calls_past_their_deadline_are_not_begun() {
             .caller(args)
             .run(),
         );
-        assert!(report.unknown > 1_000, "{deployed:?}, {callee:?}: {report}");
+        assert!(report.refused > 1_000, "{deployed:?}, {callee:?}: {report}");
+        // A busy machine may delay the decision of another process.
+        let unknown_max = if deployed == Deployed::Apart { 100 } else { 0 };
+        assert!(
+            report.unknown_not_begun <= unknown_max,
+            "{deployed:?}, {callee:?}: {report:?}"
+        );
     }
 }
 
@@ -97,8 +103,9 @@ fn abandoned_calls_leave_nothing_behind() {
                 .caller(dropped)
                 .run(),
         );
+        // On a busy machine, some deadlines pass before the calls begin.
         assert_eq!(
-            (report.sent, report.ok, report.unknown),
+            (report.sent, report.ok, report.unknown + report.refused),
             (1_200, 500, 700),
             "{deployed:?}, {callee:?}: {report}"
         );

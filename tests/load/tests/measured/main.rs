@@ -5,6 +5,7 @@
 //! Cargo runs one test binary at a time.
 
 mod latency;
+mod overload;
 mod send_buffers;
 mod soak;
 

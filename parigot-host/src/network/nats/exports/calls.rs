@@ -154,7 +154,7 @@ impl Exports {
     }
 
     /// Ends an accepted call that cannot run.
-    fn refuse(&mut self, context: &NatsContext, call: CallId, failure: &Failure) {
+    pub(super) fn refuse(&mut self, context: &NatsContext, call: CallId, failure: &Failure) {
         if let Some((service, inbound)) = self.end(call) {
             context.send_failure(&context.subjects.reply(inbound.from, call), failure);
             self.continue_withdrawal(context, &service);

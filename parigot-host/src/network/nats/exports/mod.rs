@@ -2,6 +2,7 @@
 
 mod call_times;
 mod calls;
+mod progress;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,13 +51,15 @@ pub(super) struct Stats {
     pub(super) time: Duration,
 }
 
-/// Progress of a withdrawal. Each state follows the one before, except that a paused service may
-/// be open again.
+/// Progress of a withdrawal. Each state follows the one before, except that a paused or stalled
+/// service may be open again.
 enum ExportState {
     /// Calls arrive. The sender ends the subscription.
     Open(oneshot::Sender<()>),
     /// The service restarts. The subscription is ending or has ended.
     Paused,
+    /// No worker runs the gateway. The subscription is ending or has ended.
+    Stalled,
     /// The subscription is ending. Calls in transit may still arrive.
     Closing,
     /// The subscription has ended. Chunks of accepted calls may still arrive.
@@ -124,15 +127,15 @@ impl Exports {
     /// Stops accepting calls to a service for the time of its restart.
     pub(super) fn pause(&mut self, context: &NatsContext, service: &str) {
         if let Some(export) = self.services.get_mut(service)
-            && matches!(export.state, ExportState::Open(_))
+            && matches!(export.state, ExportState::Open(_) | ExportState::Stalled)
         {
             export.leave(ExportState::Paused);
             export.announce(context);
         }
     }
 
-    /// Opens a paused service again, and returns the subject of its calls. `close` ends the new
-    /// subscription. The announcement follows once the subscription is active.
+    /// Opens a paused or stalled service again, and returns the subject of its calls. `close` ends
+    /// the new subscription. The announcement follows once the subscription is active.
     pub(super) fn resume(
         &mut self,
         context: &NatsContext,
@@ -140,7 +143,7 @@ impl Exports {
         close: oneshot::Sender<()>,
     ) -> Option<String> {
         let export = self.services.get_mut(service)?;
-        if !matches!(export.state, ExportState::Paused) {
+        if !matches!(export.state, ExportState::Paused | ExportState::Stalled) {
             return None;
         }
         export.state = ExportState::Open(close);
@@ -277,7 +280,7 @@ impl Export {
         announcement.deadline_ns = *deadline_ns;
         announcement.deployment = context.deployment;
         announcement.sent_ns = context.clock.wall_ns();
-        announcement.is_away = matches!(self.state, ExportState::Paused);
+        announcement.is_away = matches!(self.state, ExportState::Paused | ExportState::Stalled);
         context.send(
             context.subjects.ready(service),
             PeerMessage::Announcement(announcement),

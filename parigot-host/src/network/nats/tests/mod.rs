@@ -13,6 +13,7 @@ mod pauses;
 mod peer_checks;
 mod peers;
 mod permissions;
+mod progress;
 mod server;
 mod tls;
 mod tools;
@@ -20,7 +21,7 @@ mod tools;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::Subscriber;
 use bytes::Bytes;
@@ -57,11 +58,25 @@ struct Inbox<T> {
     received: VecDeque<T>,
 }
 
-impl<T: std::fmt::Debug> Inbox<T> {
+impl<T: std::fmt::Debug + Send + 'static> Inbox<T> {
+    /// Creates the queue of a proxy that runs as soon as it is woken, as far as a probe can tell.
     fn new() -> Self {
+        Self::with(EventQueue::follow_probe)
+    }
+
+    /// Creates the queue of a proxy that does not run before the test takes its events.
+    fn held() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(run: impl Fn(&EventQueue<T>) + Send + Sync + 'static) -> Self {
         let (wake, wakes) = mpsc::channel();
         let queue = EventQueue::new();
-        queue.waker().connect(move || _ = wake.send(()));
+        let woken = Arc::downgrade(&queue);
+        queue.waker().connect(move || {
+            woken.upgrade().iter().for_each(|queue| run(queue));
+            _ = wake.send(());
+        });
         Inbox {
             queue,
             wakes,
@@ -71,13 +86,14 @@ impl<T: std::fmt::Debug> Inbox<T> {
 
     /// Waits for the next event.
     fn next(&mut self) -> T {
+        let until = Instant::now() + WAIT_MAX;
         loop {
             self.received.extend(self.queue.take());
             if let Some(first) = self.received.pop_front() {
                 return first;
             }
             self.wakes
-                .recv_timeout(WAIT_MAX)
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
                 .expect("an event must arrive");
         }
     }
@@ -234,6 +250,11 @@ impl Process {
 
     fn export(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<GatewayEvent> {
         let inbox = Inbox::new();
+        self.export_to(&inbox, schema, descriptors);
+        inbox
+    }
+
+    fn export_to(&self, inbox: &Inbox<GatewayEvent>, schema: u64, descriptors: Vec<u8>) {
         let methods = vec!["FetchGreeting".to_owned()];
         let offer = ExportSpec {
             service: SERVICE.to_owned(),
@@ -243,7 +264,6 @@ impl Process {
             deadline_ns: 5,
         };
         self.transport.export(offer, Arc::clone(&inbox.queue));
-        inbox
     }
 
     fn request(&self, number: u128, payload: impl Into<Bytes>) -> Request {

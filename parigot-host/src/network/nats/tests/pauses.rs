@@ -16,7 +16,8 @@ fn a_paused_exporter_leaves_the_group_and_comes_back() {
             Ok(()) => _ = events.failed(),
         }
     };
-    let text = "greeting.v1.Greeting is being restarted in each process that offers it";
+    let text = "greeting.v1.Greeting is being restarted in each process that offers it, or these \
+                processes have no free worker";
     assert_eq!((told.cause, &*told.text), (Cause::Unreachable, text));
     kitchen.transport.pause(SERVICE, false);
     events.found();

@@ -49,9 +49,9 @@ fn frames_print_as_a_readable_trace() {
      0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… OK, 0 bytes
      0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
      0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… error 4 (lost)
+  3000.000 ms  host -> echo           Cancel echo.v1.Echo/Misbehave cal_…
   3000.000 ms  host -> test           Reply echo.v1.Echo/Misbehave cal_… \
      DEADLINE_EXCEEDED: timed out: no reply within the deadline
-  3000.000 ms  host -> echo           Cancel echo.v1.Echo/Misbehave cal_…
   3000.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
   3000.000 ms  echo -> host           Exit status 1: trapped: \
      wasm trap: wasm `unreachable` instruction executed, as by `std::process::abort`; \
