@@ -273,16 +273,16 @@ fn next_step(problem: &StartProblem, deployment: &Deployment) -> Option<String> 
         StartProblem::Unreadable { path, .. } | StartProblem::Module { path, .. }
             if is_rlib(path) || has_rlib(path) =>
         {
-            "the crate is built as a Rust library: write `crate-type = [\"cdylib\"]` below `[lib]` \
-             in its Cargo.toml, and build the guest again"
+            "build the crate as a module: write `crate-type = [\"cdylib\"]` below `[lib]` in its \
+             Cargo.toml"
         }
         StartProblem::Unreadable { .. } => {
             "build the guest, or correct the path, which is relative to the deployment file"
         }
         StartProblem::Module { next_step, .. } => next_step,
         StartProblem::CompileTime { .. } => {
-            "raise the limit with `--compile-time`, such as `--compile-time 10m`: a busy machine \
-             compiles slowly, and so does code with hundreds of nested blocks"
+            "raise the limit with `--compile-time 10m`: a busy machine or code with hundreds of \
+             nested blocks is slow"
         }
         StartProblem::Memory { .. } => "raise `memory` in its table",
         StartProblem::Budget { budget, .. } => {

@@ -40,8 +40,8 @@ pub(crate) enum ModuleError {
     Abi { found: Version },
 }
 
-const BUILD_HELP: &str = "a guest is a library crate that uses parigot-guest of this version, \
-                          built for wasm32-unknown-unknown with `crate-type = [\"cdylib\"]`";
+const BUILD_HELP: &str = "a guest is a `cdylib` crate that uses parigot-guest of this version, \
+                          built for wasm32-unknown-unknown";
 
 impl ModuleError {
     /// Returns the next step, in the words of the guest's language if that is known.

@@ -16,8 +16,8 @@ fn hello() -> Vec<u8> {
 }
 
 /// Next step for a wasm file that is not a guest.
-const BUILD_HELP: &str = "a guest is a library crate that uses parigot-guest of this version, \
-                          built for wasm32-unknown-unknown with `crate-type = [\"cdylib\"]`";
+const BUILD_HELP: &str = "a guest is a `cdylib` crate that uses parigot-guest of this version, \
+                          built for wasm32-unknown-unknown";
 
 /// Next step for two guests that export greeting.v1.Greeting.
 const SHARED_HELP: &str = "remove one of them; to distribute calls over both, \
@@ -84,8 +84,8 @@ fn a_crate_without_cdylib_is_explained() {
         ),
     ] {
         let ended = app.run();
-        let help = "help: the crate is built as a Rust library: write `crate-type = [\"cdylib\"]` \
-                    below `[lib]` in its Cargo.toml, and build the guest again";
+        let help = "help: build the crate as a module: write `crate-type = [\"cdylib\"]` below \
+                    `[lib]` in its Cargo.toml";
         assert!(ended.stderr.contains(help), "{file}: {}", ended.stderr);
         assert_eq!(ended.status, Some(3));
     }
@@ -238,7 +238,7 @@ fn a_guest_that_takes_too_long_to_compile() {
             .args(["--no-cache", "--compile-time", "100ms"]),
     )
     .wait();
-    let slow = "a busy machine compiles slowly, and so does code with hundreds of nested blocks";
+    let slow = "a busy machine or code with hundreds of nested blocks is slow";
     let expected = format!(
         r#"
   × `hello`: compiling hello.wasm takes longer than 0.1 s
@@ -247,7 +247,7 @@ fn a_guest_that_takes_too_long_to_compile() {
  3 │ wasm = "hello.wasm"
    ·        ────────────
    ╰────
-  help: raise the limit with `--compile-time`, such as `--compile-time 10m`: {slow}
+  help: raise the limit with `--compile-time 10m`: {slow}
 "#
     );
     assert_eq!(ended.stderr.trim(), expected.trim());
