@@ -12,6 +12,7 @@ GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(SHOP) tests/guests-go tests/abi/g
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
 SOAK_SEEDS ?= 10000
+SOAK_FUZZ_SECONDS ?= 240
 # Each run has a seed of its own; a given seed repeats its run.
 SOAK_SEED ?= $(shell date +%s)
 WASM := wasm32-unknown-unknown
@@ -24,11 +25,15 @@ NATS_VERSION := v2.15.2
 export NATS_SERVER ?= $(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server
 MDBOOK_VERSION := 0.5.4
 MDBOOK := $(abspath $(TOOLS))/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(abspath $(TOOLS))/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+# The fuzz targets have a target folder of their own, since all their code counts its coverage.
+FUZZ_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))/fuzz
 CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
 
 .NOTPARALLEL:
-.PHONY: help setup tools hello test lint style guests go docs examples interop rust bench soak
+.PHONY: help setup tools hello test lint style guests go docs examples interop rust bench soak fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -130,10 +135,26 @@ bench: setup ## measure the cost of calls and idle guests, after an optimised bu
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) build
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench
 
-soak: setup $(NATS_SERVER) ## run the long tests: SOAK_REQUESTS, SOAK_SECONDS, SOAK_SEEDS and SOAK_SEED set their length
+soak: setup $(NATS_SERVER) fuzz ## run the long tests: SOAK_REQUESTS, SOAK_SECONDS, SOAK_SEEDS and SOAK_SEED set their length
 	PARIGOT_SOAK_REQUESTS=$(SOAK_REQUESTS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --package protoc-gen-parigot \
 		--test plugin -- --nocapture every_request
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test abi -- --nocapture fuzz
 	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test e2e -- --nocapture interleavings::
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test measured -- --nocapture \
 		budget:: idle:: overload:: soak::
+
+# Without a sanitizer, which only a nightly toolchain has. New inputs are kept in the target folder.
+fuzz: setup $(CARGO_FUZZ) ## search for inputs that break the readers, SOAK_FUZZ_SECONDS for each target
+	@command -v c++ >/dev/null || { echo 'c++ is missing: libFuzzer needs a compiler for C++' >&2; exit 1; }
+	@cd fuzz/libfuzzer && for target in $$(ls ../corpus); do \
+		echo "fuzzing $$target for $(SOAK_FUZZ_SECONDS) s"; \
+		mkdir -p $(FUZZ_TARGET_DIR)/inputs/$$target; \
+		CARGO_TARGET_DIR=$(FUZZ_TARGET_DIR) $(CARGO_FUZZ) run --fuzz-dir . --sanitizer none $$target \
+			$(FUZZ_TARGET_DIR)/inputs/$$target ../corpus/$$target -- \
+			-max_total_time=$(SOAK_FUZZ_SECONDS) -timeout=60 -rss_limit_mb=4096 -max_len=16384 \
+			-print_final_stats=1 > $(FUZZ_TARGET_DIR)/$$target.log 2>&1 || \
+			{ tail -n 40 $(FUZZ_TARGET_DIR)/$$target.log >&2; exit 1; }; \
+	done
+
+$(CARGO_FUZZ):
+	cargo install --quiet cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --debug --root $(dir $(@D))

@@ -30,6 +30,9 @@ mod compile;
 pub mod deployment;
 mod descriptors;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod host;
 mod kernel;
@@ -45,13 +48,14 @@ mod stdio;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use crate::compile::child::{CompilerCommand, compile_stdin};
 pub use crate::compile::code_cache::of_user as user_code_cache;
 #[cfg(feature = "nats")]
 pub use crate::error::NetworkError;
 pub use crate::error::{GraphError, StartError, StartProblem, ThreadError};
 pub use crate::host::{Outcome, Pending, Running, Stopper, start};
 pub use crate::kernel::lifecycle::FAILED as FAILED_STATUS;
-pub use crate::limits::COMPILE_TIME_MAX_DEFAULT;
+pub use crate::limits::{COMPILE_MEMORY_BYTES_MAX_DEFAULT, COMPILE_TIME_MAX_DEFAULT};
 pub use crate::log::events::LOG_FIELDS;
 pub use crate::settings::{OnCompiling, OnWaiting, Settings};
 pub use crate::start::check::{CheckReport, GuestReport, Requirement, Warning, check};

@@ -21,6 +21,7 @@
 //! | text of a panic or an exit | [`REASON_BYTES_MAX`] | the end is cut off |
 //! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
 //! | time to compile a module | [`COMPILE_TIME_MAX_DEFAULT`] | the start is refused |
+//! | memory to compile a module | [`COMPILE_MEMORY_BYTES_MAX_DEFAULT`] | the start is refused |
 //! | a secret | [`SECRET_BYTES_MAX`] | the start is refused |
 //! | errors of a deployment file | [`ERRORS_MAX`] | further errors are not reported |
 //! | a deployment file | [`DEPLOYMENT_BYTES_MAX`] | the file is refused |
@@ -58,6 +59,9 @@ pub const REPLICAS_MAX: u32 = 1_000;
 ///
 /// 60 times the time that 8 MiB of Go take on two cores.
 pub const COMPILE_TIME_MAX_DEFAULT: Duration = Duration::from_secs(120);
+
+/// Memory of the process that compiles one module in bytes, unless the command sets another: 2 GiB.
+pub const COMPILE_MEMORY_BYTES_MAX_DEFAULT: u64 = 2 << 30;
 
 /// Size of a module's file in bytes: 128 MiB. The largest in use, from Go, have a few dozen MiB.
 pub(crate) const MODULE_BYTES_MAX: u64 = 128 << 20;

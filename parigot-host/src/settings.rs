@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::compile::child::CompilerCommand;
 use crate::limits::COMPILE_TIME_MAX_DEFAULT;
 
 /// Settings of a host.
@@ -32,6 +33,9 @@ pub struct Settings {
     pub message_bytes_max: u32,
     /// Time limit for compiling one module. Default: 2 minutes.
     pub compile_time_max: Duration,
+    /// Command that compiles a module in a process of its own, with a limit of its memory. Default:
+    /// none; modules are compiled in this process, and their compilation may take any memory.
+    pub compiler: Option<CompilerCommand>,
     /// Folder of the code cache, which saves the next start the compilation. Default: no cache.
     ///
     /// The folder is created if necessary. Its content is executed, so the folder is used only if
@@ -78,6 +82,7 @@ impl Default for Settings {
             seed: None,
             message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
             compile_time_max: COMPILE_TIME_MAX_DEFAULT,
+            compiler: None,
             code_cache: None,
             yields_on_first_tick: true,
             descriptors: false,

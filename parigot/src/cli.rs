@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Graph(Graph),
     Generate(Generate),
     Boilerplateid(Boilerplateid),
+    #[command(hide = true)]
+    CompileStdin(CompileStdin),
 }
 
 /// Run a deployment until its programs have ended.
@@ -104,6 +106,38 @@ pub(crate) struct Compiling {
     /// The time limit for compiling one guest.
     #[arg(long, value_name = "DURATION", default_value = "2m")]
     pub(crate) compile_time: humantime::Duration,
+
+    /// The memory limit for compiling one guest, on Linux.
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory_size)]
+    pub(crate) compile_memory: MemorySize,
+}
+
+/// Number of bytes, as the options write it.
+#[derive(Clone, Debug)]
+pub(crate) struct MemorySize {
+    pub(crate) text: String,
+    pub(crate) bytes: u64,
+}
+
+fn memory_size(text: &str) -> Result<MemorySize, String> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let size = units.iter().find_map(|(unit, shift)| {
+        let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+        number.checked_mul(1 << shift)
+    });
+    let bytes = size.ok_or("expected a number with a unit, for example `512MiB` or `4GiB`")?;
+    Ok(MemorySize {
+        text: text.to_owned(),
+        bytes,
+    })
+}
+
+/// Compiles the module on stdin: see `CompilerCommand` of `parigot-host`.
+#[derive(Args)]
+#[command(hide = true)]
+pub(crate) struct CompileStdin {
+    /// The limit of memory in bytes.
+    pub(crate) memory_bytes_max: u64,
 }
 
 /// Check that a deployment can start, without starting it.

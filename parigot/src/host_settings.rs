@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parigot_host::Settings;
+use parigot_host::{CompilerCommand, Settings};
 
 use crate::cli::Compiling;
 use crate::stderr::{STDERR, can_be_redrawn};
@@ -18,6 +18,7 @@ pub(crate) fn settings(compiling: &Compiling, draws_progress: bool) -> Settings 
     };
     let mut settings = Settings {
         compile_time_max: *compiling.compile_time,
+        compiler: compiler(compiling.compile_memory.bytes),
         code_cache,
         ..Settings::default()
     };
@@ -25,4 +26,14 @@ pub(crate) fn settings(compiling: &Compiling, draws_progress: bool) -> Settings 
         settings.on_compiling = Some(Arc::new(|guests| STDERR.compiling(guests)));
     }
     settings
+}
+
+/// Returns the command of the compiler, which is this executable; `None` if its path is unknown.
+/// Guests are compiled in this process then.
+fn compiler(memory_bytes_max: u64) -> Option<CompilerCommand> {
+    Some(CompilerCommand {
+        program: std::env::current_exe().ok()?,
+        args: vec!["compile-stdin".into(), memory_bytes_max.to_string().into()],
+        memory_bytes_max,
+    })
 }

@@ -6,6 +6,7 @@
 //! | `run.rs` | `parigot run`, in this process |
 //! | `process_group.rs` | `parigot run` of a deployment with several processes |
 //! | `check.rs`, `graph.rs`, `generate/`, `boilerplateid.rs` | one subcommand each |
+//! | `compile_stdin.rs` | the process that compiles one guest |
 //! | `exit_status.rs` | the exit statuses |
 //! | `host_settings.rs` | the host's settings from the command line |
 //! | `interrupt.rs` | signals |
@@ -20,6 +21,7 @@ mod attributes;
 mod boilerplateid;
 mod check;
 mod cli;
+mod compile_stdin;
 mod drawing;
 mod escape;
 mod exit_status;
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
             graph::graph(&graph)
         }
         Command::Generate(generate) => generate::run(&generate),
+        Command::CompileStdin(compile) => compile_stdin::run(&compile),
         Command::Boilerplateid(id) => {
             let text = boilerplateid::boilerplate(&id.name, &id.prefix, id.lang, &id.package);
             report::print(&text, ExitCode::SUCCESS)

@@ -323,6 +323,7 @@ fn command(
     ]);
     command.args(["--log-level", &run.log_level.to_string()]);
     command.args(["--compile-time", &run.compiling.compile_time.to_string()]);
+    command.args(["--compile-memory", &run.compiling.compile_memory.text]);
     command.args(run.compiling.no_cache.then_some("--no-cache"));
     command.args(stdin.map(InheritedStdin::option));
     command.arg(&run.file);

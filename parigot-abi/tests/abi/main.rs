@@ -4,4 +4,5 @@ mod frames;
 mod fuzz;
 mod ids;
 mod memory;
+mod readers;
 mod vectors;

@@ -1,18 +1,22 @@
 //! Compiler of wasm modules, and the checks that a module passes before it runs.
 
+use std::path::Path;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, ExternType, FuncType, ImportType, Module, ValType};
+use sha2::{Digest, Sha256};
+use wasmtime::{Engine, ExternType, FuncType, ImportType, Module, ValType};
 
+use crate::compile::child::{self, CompilerCommand};
 use crate::compile::code_cache::Cache;
+use crate::compile::engine::engine;
 use crate::compile::timeout;
 use crate::descriptors::section;
 use crate::error::{GoBuildError, ModuleError};
+use crate::guest::backtrace::{ModuleDigest, Symbols};
 use crate::guest::stack_pointer;
 use crate::guest::wasi::go_module;
 use crate::guest::wasi::imports::{IMPORTS, MODULE};
 use crate::guest::wasm::GuestModule;
-use crate::limits::GUEST_STACK_BYTES;
 use crate::settings::Settings;
 
 /// Compiler of modules, one for the whole host.
@@ -21,6 +25,8 @@ pub(crate) struct Compiler {
     engine: Engine,
     cache: Option<Cache>,
     time_max: Duration,
+    /// `None` compiles in this process.
+    command: Option<CompilerCommand>,
     /// Set if the host needs the descriptors of guests.
     reads_descriptors: bool,
 }
@@ -42,16 +48,7 @@ const JS_IMPORTS: &str = "gojs";
 impl Compiler {
     /// Creates a compiler; a cache folder in `settings` keeps the compiled modules.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let mut config = Config::new();
-        // On demand, not pooled: a pool reserves address space for a fixed number of instances, and
-        // instances are created one by one.
-        config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
-        config.max_wasm_stack(GUEST_STACK_BYTES);
-        // The memory limiter limits one memory, so a second one must be impossible.
-        config.wasm_multi_memory(false).wasm_memory64(false);
-        // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
-        config.epoch_interruption(true);
-        let engine = Engine::new(&config).expect("Cranelift must support this machine");
+        let engine = engine();
         let cache = settings
             .code_cache
             .as_deref()
@@ -60,6 +57,7 @@ impl Compiler {
             engine,
             cache,
             time_max: settings.compile_time_max,
+            command: settings.compiler.clone(),
             reads_descriptors: settings.descriptors,
         }
     }
@@ -71,30 +69,33 @@ impl Compiler {
         move || engine.increment_epoch()
     }
 
-    /// Compiles a binary module, unless the cache has its code, and checks its imports and exports.
-    /// `compiling` is called before a compilation, `slow` if the compilation takes longer than
-    /// [`timeout::SLOW`].
+    /// Compiles the binary module of a file, unless the cache has its code, and checks its imports
+    /// and exports. `compiling` is called before a compilation.
     ///
     /// # Errors
     ///
-    /// If the module cannot be compiled in time, or if an import or export is not allowed.
+    /// If the module cannot be compiled within the limits, or has a forbidden import or export.
     pub(crate) fn compile(
         &self,
+        path: &Path,
         bytes: &[u8],
         compiling: impl FnOnce(),
-        slow: impl FnOnce(),
     ) -> Result<GuestModule, ModuleError> {
         if !bytes.starts_with(b"\0asm") {
             return Err(ModuleError::NotWasm);
         }
-        let entry = self.cache.as_ref().map(|cache| cache.entry(bytes));
+        let digest: ModuleDigest = Sha256::digest(bytes).into();
+        let entry = self.cache.as_ref().map(|cache| cache.entry(&digest));
         let module = match entry.as_ref().and_then(|entry| entry.load(&self.engine)) {
             Some(module) => module,
             None => {
                 compiling();
                 let mut bytes = bytes.to_vec();
                 stack_pointer::expose(&mut bytes);
-                let module = timeout::compile(&self.engine, bytes, self.time_max, slow)?;
+                let module = match &self.command {
+                    Some(command) => child::compile(&self.engine, command, bytes, self.time_max),
+                    None => timeout::compile(&self.engine, bytes, self.time_max),
+                }?;
                 if let Some(entry) = entry {
                     entry.store(&module);
                 }
@@ -113,7 +114,8 @@ impl Compiler {
         } else {
             Vec::new()
         };
-        Ok(GuestModule::new(module, is_go, descriptors))
+        let symbols = Symbols::new(path, digest, is_go);
+        Ok(GuestModule::new(module, is_go, descriptors, symbols))
     }
 }
 

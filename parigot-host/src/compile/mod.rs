@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `modules.rs` | compiles the distinct files of a deployment, in parallel |
 //! | `compiler.rs` | compiles one module, and checks its imports and exports |
-//! | `timeout.rs` | limits the time of one compilation |
+//! | `engine.rs` | configures the engine |
+//! | `child.rs` | compiles one module in a child process, within a limit of time and memory |
+//! | `timeout.rs` | compiles one module in this process, within a limit of time |
 //! | `code_cache.rs` | keeps compiled code on disk, and decides which entries are trusted |
 
+pub(crate) mod child;
 pub(crate) mod code_cache;
 pub(crate) mod compiler;
+pub(crate) mod engine;
 pub(crate) mod modules;
 pub(crate) mod timeout;

@@ -1,56 +1,17 @@
-//! Custom sections of a wasm module, read without an instance and without the engine.
+//! Descriptors in a wasm module, read without an instance and without the engine.
 
 use parigot_abi::manifest::DESCRIPTORS_SECTION;
 
-/// Size of the magic number and the version at the start of a module, in bytes.
-const PREAMBLE_BYTES: usize = 8;
-
-/// Id of a custom section.
-const CUSTOM: u8 = 0;
+use crate::guest::sections::custom_sections;
 
 /// Returns the contents of all sections [`DESCRIPTORS_SECTION`] of a module, concatenated: two
 /// `FileDescriptorSet`s are merged by concatenation.
-///
-/// The walk ends at the first section that is cut off. The engine then rejects the module anyway.
 pub(crate) fn descriptors(module: &[u8]) -> Vec<u8> {
-    let mut found = Vec::new();
-    let mut rest = module.get(PREAMBLE_BYTES..).unwrap_or_default();
-    while let Some((id, content)) = take_section(&mut rest) {
-        let mut content = content;
-        if id == CUSTOM && take_counted(&mut content) == Some(DESCRIPTORS_SECTION.as_bytes()) {
-            found.extend_from_slice(content);
-        }
-    }
-    found
-}
-
-/// Removes the first section: its id and its content.
-fn take_section<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    let (id, behind) = rest.split_first()?;
-    *rest = behind;
-    Some((*id, take_counted(rest)?))
-}
-
-/// Removes a LEB128 count and that many bytes.
-fn take_counted<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let count = take_u32(rest)?;
-    let (bytes, behind) = rest.split_at_checked(count as usize)?;
-    *rest = behind;
-    Some(bytes)
-}
-
-/// Removes a `u32` in LEB128: seven bits a byte, the lowest first.
-fn take_u32(rest: &mut &[u8]) -> Option<u32> {
-    let mut value = 0;
-    for shift in [0, 7, 14, 21, 28] {
-        let (byte, behind) = rest.split_first()?;
-        *rest = behind;
-        value |= u32::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+    custom_sections(module)
+        .filter(|(name, _)| *name == DESCRIPTORS_SECTION)
+        .flat_map(|(_, range)| &module[range])
+        .copied()
+        .collect()
 }
 
 #[cfg(test)]
@@ -63,7 +24,7 @@ mod tests {
         for (name, content) in sections {
             let bytes = 1 + name.len() + content.len();
             // Two bytes of LEB128 hold up to 14 bits.
-            module.extend([CUSTOM, bytes as u8 & 0x7f | 0x80, (bytes >> 7) as u8]);
+            module.extend([0, bytes as u8 & 0x7f | 0x80, (bytes >> 7) as u8]);
             module.push(name.len() as u8);
             module.extend_from_slice(name.as_bytes());
             module.extend_from_slice(content);

@@ -14,12 +14,16 @@ pub(crate) enum GuestFault {
     #[error("{text}")]
     Panic {
         text: String,
-        /// Stacks that the guest's runtime has written; empty for languages without such a report.
+        /// Backtrace, or the stacks that Go's runtime has written; empty if not known.
         stack: String,
     },
     /// A trap of the engine: `unreachable`, an access out of bounds, a stack overflow.
     #[error("trapped: {reason}")]
-    Trap { reason: String },
+    Trap {
+        reason: String,
+        /// Backtrace; empty if not known.
+        stack: String,
+    },
     /// A fault after an allocation beyond the limit had failed.
     #[error("{last} (an allocation beyond {limit}, had failed)")]
     OutOfMemory {
@@ -27,8 +31,12 @@ pub(crate) enum GuestFault {
         last: Box<GuestFault>,
     },
     /// The guest held its thread beyond its budget.
-    #[error("was killed: {0}")]
-    OverBudget(OverBudget),
+    #[error("was killed: {reason}")]
+    OverBudget {
+        reason: OverBudget,
+        /// Backtrace; empty if not known.
+        stack: String,
+    },
     /// The guest exited through its language's runtime.
     #[error("exited with status {status}{}", after_colon(last_line))]
     Exit {
@@ -84,24 +92,24 @@ pub(crate) enum GuestFault {
 
 impl GuestFault {
     /// Returns the fault of a trap: a panic if the guest left a text.
-    pub(crate) fn of_trap(panic: String, reason: String) -> Self {
+    pub(crate) fn of_trap(panic: String, reason: String, stack: String) -> Self {
         if panic.is_empty() {
-            GuestFault::Trap { reason }
+            GuestFault::Trap { reason, stack }
         } else {
-            GuestFault::Panic {
-                text: panic,
-                stack: String::new(),
-            }
+            GuestFault::Panic { text: panic, stack }
         }
     }
 
-    /// Returns the stacks that the guest's runtime has written about the fault.
+    /// Returns the backtrace of the fault, or the stacks that Go's runtime has written.
     pub(crate) fn stack(&self) -> Option<&str> {
-        match self {
-            GuestFault::Panic { stack, .. } if !stack.is_empty() => Some(stack),
-            GuestFault::OutOfMemory { last, .. } => last.stack(),
-            _ => None,
-        }
+        let stack = match self {
+            GuestFault::Panic { stack, .. }
+            | GuestFault::Trap { stack, .. }
+            | GuestFault::OverBudget { stack, .. } => stack,
+            GuestFault::OutOfMemory { last, .. } => return last.stack(),
+            _ => return None,
+        };
+        (!stack.is_empty()).then_some(stack)
     }
 }
 

@@ -18,6 +18,10 @@ pub(crate) enum ModuleError {
     TooLarge,
     #[error("compiling it takes longer than {time_max:?}")]
     CompileTime { time_max: Duration },
+    #[error("compiling it takes more than {} of memory", Size(*bytes_max as usize))]
+    CompileMemory { bytes_max: u64 },
+    #[error("cannot run the process that compiles it")]
+    Compiler(#[source] std::io::Error),
     #[error(transparent)]
     Thread(#[from] ThreadError),
     #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
@@ -66,6 +70,11 @@ impl ModuleError {
                  -buildmode=c-shared`"
             }
             ModuleError::Thread(_) => ThreadError::NEXT_STEP,
+            ModuleError::CompileMemory { .. } => {
+                "raise the limit with `--compile-memory`; code with thousands of nested blocks \
+                 needs much memory"
+            }
+            ModuleError::Compiler(_) => "run the command again: its executable may have been moved",
             ModuleError::Instantiate(error) => of_system_limit(error).unwrap_or(BUILD_HELP),
             _ => BUILD_HELP,
         }

@@ -1,6 +1,7 @@
 //! Conversion of the engine's errors into faults, with the words of the guest and of Go's runtime.
 
 use crate::error::{GuestFault, MemoryLimit, OverBudget};
+use crate::guest::backtrace::{self, Symbols};
 use crate::guest::memory_limiter::Limits;
 use crate::guest::trap;
 use crate::guest::wasi::Wasi;
@@ -18,10 +19,16 @@ pub(crate) struct EngineError<'a> {
     is_go: bool,
     /// Pointer to the stack in the guest's memory, if known.
     stack_pointer: Option<i32>,
+    symbols: &'a Symbols,
 }
 
 impl<'a> EngineError<'a> {
-    pub(crate) fn new(error: &'a wasmtime::Error, limits: &Limits, is_go: bool) -> Self {
+    pub(crate) fn new(
+        error: &'a wasmtime::Error,
+        limits: &Limits,
+        is_go: bool,
+        symbols: &'a Symbols,
+    ) -> Self {
         EngineError {
             error,
             exceeded: limits.exceeded(),
@@ -29,6 +36,7 @@ impl<'a> EngineError<'a> {
             outbox: &[],
             is_go,
             stack_pointer: None,
+            symbols,
         }
     }
 
@@ -68,11 +76,18 @@ impl<'a> EngineError<'a> {
                 text: report.text,
                 stack: report.stack,
             },
-            (Some(over_budget), _) => return GuestFault::OverBudget(over_budget.clone()),
-            (None, Some(report)) => GuestFault::of_trap(report.text, String::new()),
+            (Some(over_budget), _) => {
+                return GuestFault::OverBudget {
+                    reason: over_budget.clone(),
+                    stack: self.backtrace(),
+                };
+            }
+            (None, Some(report)) => {
+                GuestFault::of_trap(report.text, String::new(), self.backtrace())
+            }
             (None, None) => {
-                let reason = self.trap_reason();
-                GuestFault::of_trap(self.panic, reason)
+                let (reason, stack) = (self.trap_reason(), self.backtrace());
+                GuestFault::of_trap(self.panic, reason, stack)
             }
         };
         match self.exceeded {
@@ -82,6 +97,10 @@ impl<'a> EngineError<'a> {
             },
             None => fault,
         }
+    }
+
+    fn backtrace(&self) -> String {
+        backtrace::text(self.error, self.symbols)
     }
 
     fn trap_reason(&self) -> String {

@@ -7,6 +7,8 @@
 //! | `wasi/` | imports of guests compiled by Go |
 //! | `fault.rs` | an engine's error as a fault, in the words of the guest |
 //! | `trap.rs` | words for the traps of an engine |
+//! | `backtrace/` | functions and lines of a guest's source at a fault |
+//! | `sections.rs` | sections of a module |
 //! | `builtin.rs` | guests that are part of the host |
 //! | `budget.rs`, `epoch_ticker.rs` | limit on the CPU time of a turn |
 //! | `memory_limiter.rs` | limit on the memory of an instance |
@@ -14,13 +16,17 @@
 //! | `stack_pointer.rs` | access to the pointer to the stack in a guest's memory |
 //! | `stack.rs` | limit on the depth of calls |
 
+pub(crate) mod backtrace;
 pub(crate) mod budget;
 pub(crate) mod builtin;
 pub(crate) mod code;
 pub(crate) mod epoch_ticker;
 pub(crate) mod fault;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed;
 pub(crate) mod memory_limiter;
 mod memory_range;
+pub(crate) mod sections;
 pub(crate) mod stack;
 pub(crate) mod stack_pointer;
 mod trap;

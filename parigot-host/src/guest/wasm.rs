@@ -24,6 +24,7 @@ use wasmtime::{
 };
 
 use crate::error::{ActiveCall, GuestFault, ModuleError, OverBudget};
+use crate::guest::backtrace::Symbols;
 use crate::guest::budget::{Budgets, Tick, Watch};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::guest::fault::EngineError;
@@ -43,6 +44,7 @@ pub(crate) struct GuestModule {
     is_go: bool,
     /// Descriptors in the module's custom section; empty if the host needs none.
     descriptors: Arc<[u8]>,
+    symbols: Arc<Symbols>,
     /// Memory that the instances share with those of the other modules.
     memory: MemoryPool,
 }
@@ -57,6 +59,7 @@ pub(crate) struct WasmGuest {
     /// Address of the control block; 0 before `parigot_open` has returned.
     control: u32,
     is_go: bool,
+    symbols: Arc<Symbols>,
     /// Control block as read after the last turn.
     view: ControlView,
     /// Range of the outbox in the memory.
@@ -90,8 +93,7 @@ impl InstanceFactory for GuestModule {
         let instance = self.start(&mut store)?;
         let setup = SetupExports::of(&instance, &mut store, self.is_go)
             .map_err(ModuleError::Instantiate)?;
-        let mut guest =
-            WasmGuest::of(&instance, store, self.is_go).map_err(ModuleError::Instantiate)?;
+        let mut guest = WasmGuest::of(&instance, store, self).map_err(ModuleError::Instantiate)?;
         let set_up = guest.set_up(&setup);
         if let Err(InstantiateError::Fault(_)) = set_up {
             guest.take_output(true, line);
@@ -117,11 +119,12 @@ impl InstanceFactory for GuestModule {
 
 impl GuestModule {
     /// Wraps a module whose imports and exports were checked.
-    pub(crate) fn new(module: Module, is_go: bool, descriptors: Vec<u8>) -> Self {
+    pub(crate) fn new(module: Module, is_go: bool, descriptors: Vec<u8>, symbols: Symbols) -> Self {
         GuestModule {
             module,
             is_go,
             descriptors: descriptors.into(),
+            symbols: Arc::new(symbols),
             memory: MemoryPool::new(None),
         }
     }
@@ -158,7 +161,7 @@ impl GuestModule {
             // Only code of the guest traps or exceeds a budget, so the start function has run.
             Err(error) if error.is::<Trap>() || error.is::<OverBudget>() => {
                 let Data { limits, wasi, .. } = store.data_mut();
-                Err(EngineError::new(&error, limits, self.is_go)
+                Err(EngineError::new(&error, limits, self.is_go, &self.symbols)
                     .into_fault(wasi)
                     .into())
             }
@@ -183,7 +186,11 @@ impl SetupExports {
 }
 
 impl WasmGuest {
-    fn of(instance: &Instance, mut store: Store<Data>, is_go: bool) -> wasmtime::Result<Self> {
+    fn of(
+        instance: &Instance,
+        mut store: Store<Data>,
+        module: &GuestModule,
+    ) -> wasmtime::Result<Self> {
         Ok(WasmGuest {
             instance: *instance,
             memory: instance
@@ -192,7 +199,8 @@ impl WasmGuest {
             inbox: instance.get_typed_func(&mut store, "parigot_inbox")?,
             turn: instance.get_typed_func(&mut store, "parigot_turn")?,
             control: 0,
-            is_go,
+            is_go: module.is_go,
+            symbols: Arc::clone(&module.symbols),
             view: ControlView {
                 progress_call: NO_CALL,
                 ..ControlView::read(&[0; CONTROL_BYTES])
@@ -410,7 +418,7 @@ impl WasmGuest {
         let stack_pointer = self.stack_pointer();
         let (memory, Data { limits, wasi, .. }) = self.memory.data_and_store_mut(&mut self.store);
         let outbox = &memory[self.outbox.clone()];
-        EngineError::new(&error, limits, self.is_go)
+        EngineError::new(&error, limits, self.is_go, &self.symbols)
             .with_panic(panic)
             .with_outbox(outbox)
             .with_stack_pointer(stack_pointer)

@@ -185,7 +185,7 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), GuestFault> {
 }
 
 /// Rejects names with characters that could forge text in messages to users.
-fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
+pub(crate) fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
     let required = manifest.requires.iter().map(|required| &required.service);
     let services = manifest.exports.iter().chain(required);
     let mut names = services.flat_map(|service| {

@@ -8,7 +8,7 @@
 //! | `trace` | trace id of the call, if its metadata has a trace context |
 //! | `method` | method of the call during which a guest ended |
 //! | `cpu_us` | CPU time in µs of a turn over the budget |
-//! | `stack` | stacks of the goroutines at the end of a guest in Go |
+//! | `stack` | backtrace of a failed guest; in Go the stacks of the goroutines |
 //! | `attributes` | attributes of a guest's line, a JSON object |
 //!
 //! Lines of guests have the target `guest`. Other events have no attributes.
@@ -85,10 +85,12 @@ pub(crate) fn ending(
     }
     match ending {
         // No field `method`: the text names the method.
-        Ending::Fault(fault @ GuestFault::OverBudget(over_budget)) => {
+        Ending::Fault(fault @ GuestFault::OverBudget { reason, .. }) => {
+            let stack = fault.stack().map(truncate);
             event!(
                 ERROR,
-                cpu_us = over_budget.spent.as_micros() as u64,
+                cpu_us = reason.spent.as_micros() as u64,
+                stack = stack.map(display),
                 "{fault}"
             );
         }

@@ -24,4 +24,6 @@ mod remote;
 mod tests;
 mod transport;
 
+#[cfg(feature = "fuzzing")]
+pub use nats::fuzzed::nats_message;
 pub(crate) use peers::Peers;

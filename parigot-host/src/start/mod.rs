@@ -14,6 +14,8 @@ pub(crate) mod bind;
 pub(crate) mod boot;
 pub(crate) mod check;
 pub(crate) mod declare;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed;
 pub(crate) mod graph;
 pub(crate) mod mappings;
 pub mod schema;

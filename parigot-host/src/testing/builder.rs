@@ -186,7 +186,7 @@ impl TestHost {
         self.fake(&stdio.fake())
     }
 
-    fn factory(self, guest: GuestSpec, factory: impl InstanceFactory + 'static) -> Self {
+    pub(super) fn factory(self, guest: GuestSpec, factory: impl InstanceFactory + 'static) -> Self {
         let name = guest.name.clone();
         let mut host = self.guest(guest);
         host.factories.insert(name, Arc::new(factory));

@@ -95,7 +95,7 @@ impl FakeGuest {
             FakeOutcome::Never => unreachable!("`answer` must keep these calls waiting"),
             FakeOutcome::Crash(text) => {
                 self.active_call = Some(number);
-                return Err(GuestFault::of_trap(text, String::new()));
+                return Err(GuestFault::of_trap(text, String::new(), String::new()));
             }
         }
         Ok(())

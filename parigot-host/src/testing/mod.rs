@@ -46,6 +46,8 @@ mod clock;
 mod fake;
 mod fault;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed;
 mod intercepted;
 mod interceptor;
 mod interleavings;

@@ -113,7 +113,11 @@ impl GuestInstance for NativeGuest {
         }));
         let Ok(status) = outcome else {
             self.has_failed = true;
-            return Err(GuestFault::of_trap(self.panic_text(), "it panicked".into()));
+            return Err(GuestFault::of_trap(
+                self.panic_text(),
+                "it panicked".into(),
+                String::new(),
+            ));
         };
         if status != TURN_OK {
             return Err(GuestFault::Inbox {

@@ -172,9 +172,7 @@ impl Stepper {
             return;
         };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
-        let fault = GuestFault::Trap {
-            reason: CRASH.into(),
-        };
+        let fault = GuestFault::of_trap(String::new(), CRASH.into(), String::new());
         self.interceptor
             .lock()
             .record

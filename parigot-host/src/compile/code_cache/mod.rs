@@ -1,10 +1,10 @@
 //! Code cache: keeps the machine code of modules on disk, from one start to the next.
 //!
 //! An entry is a file named after its key. The key is the SHA-256 of everything that the code
-//! depends on: the module, the engine that compiled the module, and [`LAYOUT`]. The file holds a
-//! checksum, which is the SHA-256 of key and code, and then the code. A file that was cut short,
-//! damaged or moved to another name therefore fails the check before any of its code is used, and
-//! the module is compiled again.
+//! depends on: the digest of the module, the engine that compiled the module, and [`LAYOUT`]. The
+//! file holds a checksum, which is the SHA-256 of key and code, and then the code. A file that was
+//! cut short, damaged or moved to another name therefore fails the check before any of its code is
+//! used, and the module is compiled again.
 //!
 //! Loaded code runs outside any sandbox. Therefore only the user who runs this process may be able
 //! to write to the folder and to the entries, and no other user to the folders above: see
@@ -12,6 +12,8 @@
 //!
 //! The cache is optional: a failure in this module costs time, and never prevents a start.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed;
 mod ownership;
 #[cfg(test)]
 mod tests;
@@ -26,11 +28,12 @@ use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Module};
 
 use self::ownership::{NotPrivate, Unsafe, check_private, create_private, make_private};
+use crate::guest::backtrace::ModuleDigest;
 use crate::regular_file;
 
 /// Version of the keys, of the layout of entries, and of the changes to a module before the
 /// compiler. A new number makes all old entries unknown.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// Size of a SHA-256 in bytes.
 const HASH_BYTES: usize = 32;
@@ -115,8 +118,8 @@ impl Cache {
         }
     }
 
-    /// Returns the entry of a binary module.
-    pub(crate) fn entry(&self, module: &[u8]) -> Entry<'_> {
+    /// Returns the entry of the module with this digest.
+    pub(crate) fn entry(&self, module: &ModuleDigest) -> Entry<'_> {
         let key: [u8; HASH_BYTES] = self.key.clone().chain_update(module).finalize().into();
         let name: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         Entry {

@@ -213,7 +213,7 @@ impl Failure {
                 } else {
                     Code::Unavailable
                 };
-                let killed = matches!(fault, GuestFault::OverBudget(_));
+                let killed = matches!(fault, GuestFault::OverBudget { .. });
                 let cause = if killed {
                     Cause::CalleeKilled
                 } else {

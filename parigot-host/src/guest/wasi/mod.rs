@@ -61,6 +61,8 @@ use crate::guest::code::InstanceConfig;
 use crate::limits::REASON_BYTES_MAX;
 use crate::log::guest_log::GuestLine;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed;
 pub(crate) mod go_module;
 pub(crate) mod imports;
 mod memory;

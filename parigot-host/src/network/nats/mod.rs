@@ -83,6 +83,8 @@ mod envelope;
 mod event;
 mod exports;
 mod forward;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzed;
 pub(super) mod identity;
 mod imports;
 mod inbound_calls;

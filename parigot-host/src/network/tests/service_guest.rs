@@ -152,7 +152,11 @@ impl ServiceGuest {
             SLOWLY => self.slow.push((now_ns + SLOW.as_nanos() as u64, number)),
             CRASH => {
                 self.active_call = Some(number);
-                return Err(GuestFault::of_trap("it broke".into(), String::new()));
+                return Err(GuestFault::of_trap(
+                    "it broke".into(),
+                    String::new(),
+                    String::new(),
+                ));
             }
             _ => {}
         }

@@ -149,9 +149,11 @@ impl Intercepted {
             Effect::Delayed(by) => Held::Delayed(DelayedFrame::new(leg, transit, by, frame)),
             Effect::Crashed => {
                 self.crashed = Some(number);
-                return Err(GuestFault::Trap {
-                    reason: CRASH.into(),
-                });
+                return Err(GuestFault::of_trap(
+                    String::new(),
+                    CRASH.into(),
+                    String::new(),
+                ));
             }
         };
         self.held.insert(number, held);

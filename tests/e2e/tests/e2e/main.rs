@@ -6,6 +6,7 @@
 
 mod answers;
 mod arguments;
+mod backtraces;
 mod bindings;
 mod budgets;
 mod cache;
@@ -13,6 +14,7 @@ mod call_ids;
 mod calls;
 mod check;
 mod command;
+mod compile_memory;
 mod container;
 mod descriptors;
 mod dynamic;

@@ -13,7 +13,8 @@ use crate::alone;
 fn calls_to_a_frozen_process_take_bounded_memory() {
     let _alone = alone();
     let trial = Trial::of(Deployed::Apart, Callee::Rust, "").with_child_processes(&["back"]);
-    let args = "--lanes 64 --deadline-ms 2000 --ballast-bytes 200000 Nothing*1500 Again";
+    // Each caller is answered a few times before the freeze and once after it.
+    let args = "--lanes 64 --deadline-ms 2000 --ballast-bytes 200000 Again*5 Nothing*1500 Again";
     let mut running = trial
         .caller(args)
         .caller(args)
@@ -21,7 +22,7 @@ fn calls_to_a_frozen_process_take_bounded_memory() {
         .caller(args)
         .start();
     // Most calls are refused: together they exceed what may wait to be sent.
-    running.wait_until(|ledger| ledger.ran() >= 50);
+    running.wait_until(|ledger| ledger.ran() >= 20);
     let before = memory_kib();
     running.child("back").freeze();
     let mut most = before;

@@ -5,13 +5,7 @@ use super::*;
 #[test]
 fn a_call_reaches_the_exporter_and_is_answered() {
     let server = Server::start();
-    let frozen = |name| {
-        Process::of(ProcessIdentity {
-            clock: Arc::new(ManualClock::new(1_000 * SECOND)),
-            ..identity(&server, name)
-        })
-    };
-    let (front, mut events, kitchen, mut gateway) = connect(frozen("front"), frozen("kitchen"));
+    let (front, mut events, kitchen, mut gateway) = frozen_pair(&server);
     front.call(7, "ada").unwrap();
     let (request, from) = gateway.call();
     assert_eq!(

@@ -306,6 +306,17 @@ fn connected_pair(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inb
     )
 }
 
+/// Returns a caller that has found a callee, both with a frozen clock.
+fn frozen_pair(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
+    let frozen = |name| {
+        Process::of(ProcessIdentity {
+            clock: Arc::new(ManualClock::new(1_000 * SECOND)),
+            ..identity(server, name)
+        })
+    };
+    connect(frozen("front"), frozen("kitchen"))
+}
+
 /// Waits until a caller has found a callee.
 fn connect(
     front: Process,

@@ -1,5 +1,8 @@
 //! Tests of the code cache, each in a temporary folder.
 
+#[cfg(unix)]
+mod two_users;
+
 use std::fs::File;
 
 use tempfile::TempDir;
@@ -12,6 +15,10 @@ const OTHER: &[u8] = b"\0asm\x01\0\0\0\0\x01\0";
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn digest(module: &[u8]) -> ModuleDigest {
+    Sha256::digest(module).into()
+}
 
 struct Fixture {
     folder: TempDir,
@@ -33,7 +40,7 @@ fn fixture() -> Fixture {
 
 impl Fixture {
     fn store(&self, wasm: &[u8]) -> Entry<'_> {
-        let entry = self.cache.entry(wasm);
+        let entry = self.cache.entry(&digest(wasm));
         entry.store(&Module::from_binary(&self.engine, wasm).expect("the bytes must be a module"));
         entry
     }
@@ -71,10 +78,22 @@ fn named(digit: char) -> String {
 #[test]
 fn a_stored_module_is_loaded() {
     let fixture = fixture();
-    assert!(fixture.cache.entry(EMPTY).load(&fixture.engine).is_none());
+    assert!(
+        fixture
+            .cache
+            .entry(&digest(EMPTY))
+            .load(&fixture.engine)
+            .is_none()
+    );
     let entry = fixture.store(EMPTY);
     assert!(entry.load(&fixture.engine).is_some());
-    assert!(fixture.cache.entry(OTHER).load(&fixture.engine).is_none());
+    assert!(
+        fixture
+            .cache
+            .entry(&digest(OTHER))
+            .load(&fixture.engine)
+            .is_none()
+    );
     assert_eq!(fixture.names().len(), 1, "no temporary file may be left");
 }
 
@@ -85,7 +104,7 @@ fn another_engine_has_other_entries() {
     let engine = Engine::new(wasmtime::Config::new().epoch_interruption(true))
         .expect("the option must be supported");
     let cache = Cache::open(&fixture.cache.folder, &engine).expect("the folder must exist");
-    assert_ne!(cache.entry(EMPTY).key, entry.key);
+    assert_ne!(cache.entry(&digest(EMPTY)).key, entry.key);
 }
 
 #[test]
@@ -136,7 +155,7 @@ fn an_entry_of_another_module_is_detected() {
 #[test]
 fn an_entry_of_a_terabyte_or_without_end_is_not_read() {
     let fixture = fixture();
-    let entry = fixture.cache.entry(EMPTY);
+    let entry = fixture.cache.entry(&digest(EMPTY));
     let file = create_private(&entry.path).expect("the entry must not exist yet");
     file.set_len(1 << 40)
         .expect("a sparse file must need no space");
@@ -158,7 +177,7 @@ fn an_entry_of_a_terabyte_or_without_end_is_not_read() {
 #[test]
 fn bytes_that_are_no_code_are_rejected() {
     let fixture = fixture();
-    let entry = fixture.cache.entry(EMPTY);
+    let entry = fixture.cache.entry(&digest(EMPTY));
     let content = [&entry.checksum(b"hello")[..], b"hello"].concat();
     create_private(&entry.path)
         .expect("the entry must not exist yet")

@@ -1,0 +1,26 @@
+//! Configuration of the engine.
+
+use std::num::NonZeroUsize;
+
+use wasmtime::{Config, Engine};
+
+use crate::limits::GUEST_STACK_BYTES;
+
+/// Functions on the stack of a failed guest that its backtrace may have.
+const BACKTRACE_FRAMES_MAX: Option<NonZeroUsize> = NonZeroUsize::new(64);
+
+/// Returns the engine of a host. Compiled code fits each engine with the same configuration.
+pub(crate) fn engine() -> Engine {
+    let mut config = Config::new();
+    // On demand, not pooled: a pool reserves address space for a fixed number of instances, and
+    // instances are created one by one.
+    config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
+    config.max_wasm_stack(GUEST_STACK_BYTES);
+    // The memory limiter limits one memory, so a second one must be impossible.
+    config.wasm_multi_memory(false).wasm_memory64(false);
+    // Only a fault pays for the frames.
+    config.wasm_backtrace_max_frames(BACKTRACE_FRAMES_MAX);
+    // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
+    config.epoch_interruption(true);
+    Engine::new(&config).expect("Cranelift must support this machine")
+}
