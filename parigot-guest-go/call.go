@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
@@ -45,13 +46,38 @@ func LocateNamed(ctx context.Context, service *Service, binding string) (*Channe
 
 func locate(g *guest.Guest, service *Service, binding, howTo string) (*Channel, error) {
 	handle, _, err := g.Handle(service.Name, binding)
-	if errors.Is(err, guest.ErrNotRequired) {
-		return nil, fmt.Errorf("%s %w: %s", service.Name, err, howTo)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s %w", service.Name, err)
+		return nil, locateError(g, service.Name, binding, howTo, err)
 	}
 	return &Channel{g, service, handle}, nil
+}
+
+// locateError returns the error of a service that cannot be located, with the next step.
+func locateError(g *guest.Guest, service, binding, howTo string, err error) error {
+	if !errors.Is(err, guest.ErrNotRequired) {
+		return fmt.Errorf("%s %w", service, err)
+	}
+	names := g.Bindings(service)
+	if len(names) == 0 {
+		return fmt.Errorf("%s %w: %s", service, err, howTo)
+	}
+	locate := fmt.Sprintf("the function Locate…Named with %q", names[0])
+	if names[0] == "" {
+		locate = "the function Locate… without a name"
+	}
+	for index, name := range names {
+		names[index] = requiredAs(name)
+	}
+	const text = "%s is not required %s, but %s: call %s, or %s"
+	others := strings.Join(names, ", or ")
+	return fmt.Errorf(text, service, requiredAs(binding), others, locate, howTo)
+}
+
+func requiredAs(binding string) string {
+	if binding == "" {
+		return "without a name"
+	}
+	return fmt.Sprintf("as %q", binding)
 }
 
 // Call sends a request immediately. The future completes with the response, which is decoded into
@@ -95,7 +121,7 @@ func (c *messageCall[T, E]) Arrive(frame abi.Frame) {
 		return
 	}
 	if err := decodeInto.Unmarshal(frame.Payload, c.out); err != nil {
-		message := fmt.Sprintf("the response cannot be decoded: %v", err)
+		message := fmt.Sprintf("the response cannot be decoded: %v; %s", err, compareSchemas)
 		call := callID(frame.ID)
 		c.fail(&CallError{Code: Internal, Cause: CauseAnswerLost, Message: message, Call: call})
 		return

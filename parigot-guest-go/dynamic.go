@@ -3,7 +3,6 @@ package parigot
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
@@ -40,11 +39,8 @@ func locateDynamic(
 		return nil, err
 	}
 	handle, names, err := g.Handle(service, binding)
-	if errors.Is(err, guest.ErrNotRequired) {
-		return nil, fmt.Errorf("%s %w: %s", service, err, howTo)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s %w", service, err)
+		return nil, locateError(g, service, binding, howTo, err)
 	}
 	table := &Service{Name: service}
 	for _, name := range names {

@@ -9,6 +9,7 @@ import (
 
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 	"github.com/parigot/parigot/parigot-guest-go/future"
+	"github.com/parigot/parigot/parigot-guest-go/id"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -71,6 +72,17 @@ func TestMessagesAndDetailsReachTheCaller(t *testing.T) {
 		if others := parigot.DetailsOf[*timestamppb.Timestamp](err); len(others) != 0 {
 			t.Errorf("%v: found %v of another type", c.err, others)
 		}
+	}
+}
+
+func TestErrorOfAnIDIsAnInvalidArgument(t *testing.T) {
+	for _, err := range []error{
+		id.MissingError{}, id.TypeError{}, id.LengthError{}, id.DigitError{}, id.CheckError{},
+	} {
+		ctx, shop := open(t, func(context.Context, *text) (*text, error) {
+			return nil, fmt.Errorf("bread: %w", err)
+		})
+		check(t, ctx, shop.sell(ctx, say("bread")), "INVALID_ARGUMENT: bread: "+err.Error())
 	}
 }
 

@@ -49,6 +49,9 @@ func NotReady(ctx context.Context, err error) *future.Base[bool] {
 	return future.NewBaseWithValue(false)
 }
 
+// compareSchemas is the next step after a message that cannot be decoded.
+const compareSchemas = "run `parigot check` to compare the schemas of caller and callee"
+
 // Handler serves one method: see [Handle].
 type Handler func(in *guest.Inbound, request []byte)
 
@@ -85,7 +88,7 @@ func Handle[I, O proto.Message, E future.ErrorType](
 	return func(in *guest.Inbound, request []byte) {
 		decoded := newRequest()
 		if err := decodeInto.Unmarshal(request, decoded); err != nil {
-			message := fmt.Sprintf("the request cannot be decoded: %v", err)
+			message := fmt.Sprintf("the request cannot be decoded: %v; %s", err, compareSchemas)
 			detail := abi.Detail{Cause: abi.CauseUndecodable, Message: message}
 			in.Fail(abi.InvalidArgument, detail)
 			return

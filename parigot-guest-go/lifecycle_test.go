@@ -26,7 +26,8 @@ func TestLocateFailsWithoutRequirement(t *testing.T) {
 	host.Start("early", func(ctx context.Context) {
 		_, err = parigot.Locate(ctx, &shopService)
 	}).Wait()
-	const early = "shop.v1.Shop cannot be called before the guest is launched"
+	const early = "shop.v1.Shop cannot be called before the guest is launched: " +
+		"await parigot.Launch(ctx) before this call"
 	if err == nil || err.Error() != early {
 		t.Fatalf("found %v, want %s", err, early)
 	}

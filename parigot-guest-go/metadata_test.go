@@ -194,12 +194,22 @@ func TestServiceIsRequiredUnderSeveralNames(t *testing.T) {
 		t.Fatalf("found %q, %v", response, err)
 	}
 	_, err = parigot.LocateNamed(ctx, &shopService, "third")
-	const want = "shop.v1.Shop is not among the services that this guest requires: " +
-		`pass the result of its generated Require function with As("third") to Launch or Run`
+	const want = `shop.v1.Shop is not required as "third", but as "second", or as "unbound", ` +
+		`or as "first": call the function Locate…Named with "second", or pass the result of its ` +
+		`generated Require function with As("third") to Launch or Run`
 	if err == nil || err.Error() != want {
 		t.Fatalf("found %v, want %s", err, want)
 	}
-	if _, err := parigot.Locate(ctx, &shopService); err == nil {
-		t.Fatal("no requirement without a binding's name exists")
+	_, err = parigot.Locate(ctx, &shopService)
+	const unnamed = `shop.v1.Shop is not required without a name, but as "second", `
+	if err == nil || !strings.HasPrefix(err.Error(), unnamed) {
+		t.Fatalf("found %v, want %s", err, unnamed)
+	}
+	ctx = host.Client(requireShop())
+	_, err = parigot.LocateDynamicNamed(ctx, "shop.v1.Shop", "first")
+	const named = `shop.v1.Shop is not required as "first", but without a name: ` +
+		`call the function Locate… without a name, or hand `
+	if err == nil || !strings.HasPrefix(err.Error(), named) {
+		t.Fatalf("found %v, want %s", err, named)
 	}
 }

@@ -216,6 +216,9 @@ func statusOf(err error) *CallError {
 	if _, ok := errors.AsType[ownError](err); ok { // an error of another service's enum
 		return &CallError{Code: CodeOf(err), Message: err.Error()}
 	}
+	if _, ok := errors.AsType[id.Error](err); ok { // an id of the request is missing or invalid
+		return &CallError{Code: InvalidArgument, Message: err.Error()}
+	}
 	switch {
 	case errors.Is(err, future.ErrGoexit):
 		return &CallError{Code: Internal, Message: guest.HandlerExited}

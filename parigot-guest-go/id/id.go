@@ -186,6 +186,19 @@ func Parse[T Type](text string) (ID[T], error) {
 	return ofPayload[T](high, low), nil
 }
 
+// Error is any error of this package. A handler that returns one fails its call with the code
+// INVALID_ARGUMENT.
+type Error interface {
+	error
+	idError()
+}
+
+func (TypeError) idError()    {}
+func (MissingError) idError() {}
+func (LengthError) idError()  {}
+func (DigitError) idError()   {}
+func (CheckError) idError()   {}
+
 // TypeError is the error of a text or wire form of another type.
 type TypeError struct{ Expected, Prefix string }
 

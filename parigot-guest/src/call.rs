@@ -47,10 +47,8 @@ impl Channel {
     ///
     /// If the guest does not require the service, or is not launched yet.
     pub fn locate(cx: &Context, service: &'static Service) -> Result<Channel, LocateError> {
-        let index = cx
-            .guest
-            .find_required(service.name, "")
-            .ok_or_else(|| LocateError::new(service.name, LocateProblem::Undeclared))?;
+        let problem = LocateProblem::Undeclared;
+        let index = cx.guest.find_required(service.name, "", problem)?;
         Channel::to(cx, service, index)
     }
 
@@ -64,12 +62,8 @@ impl Channel {
         service: &'static Service,
         binding: &str,
     ) -> Result<Channel, LocateError> {
-        let index = cx
-            .guest
-            .find_required(service.name, binding)
-            .ok_or_else(|| {
-                LocateError::new(service.name, LocateProblem::UndeclaredBinding).of_binding(binding)
-            })?;
+        let problem = LocateProblem::Undeclared;
+        let index = cx.guest.find_required(service.name, binding, problem)?;
         Channel::to(cx, service, index)
     }
 

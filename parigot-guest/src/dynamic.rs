@@ -55,10 +55,8 @@ impl DynamicClient {
     ///
     /// If the guest does not require the service, or is not launched yet.
     pub fn locate(cx: &Context, service: &str) -> Result<Self, LocateError> {
-        let index = cx
-            .guest
-            .find_required(service, "")
-            .ok_or_else(|| LocateError::new(service, LocateProblem::UndeclaredName))?;
+        let problem = LocateProblem::UndeclaredName;
+        let index = cx.guest.find_required(service, "", problem)?;
         Self::at(cx, index)
     }
 
@@ -68,9 +66,8 @@ impl DynamicClient {
     ///
     /// If the guest does not require the service under this name, or is not launched yet.
     pub fn locate_named(cx: &Context, service: &str, binding: &str) -> Result<Self, LocateError> {
-        let index = cx.guest.find_required(service, binding).ok_or_else(|| {
-            LocateError::new(service, LocateProblem::UndeclaredBinding).of_binding(binding)
-        })?;
+        let problem = LocateProblem::UndeclaredName;
+        let index = cx.guest.find_required(service, binding, problem)?;
         Self::at(cx, index)
     }
 

@@ -186,19 +186,20 @@ impl<E: StdError + 'static> StdError for CallError<E> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocateError {
     service: String,
+    problem: LocateProblem,
     /// Name of the binding, or empty.
     binding: String,
-    problem: LocateProblem,
+    /// Names under which the guest requires the service. An empty name is a requirement without a
+    /// name.
+    required_as: Vec<&'static str>,
 }
 
 /// Reason of a [`LocateError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocateProblem {
     Undeclared,
-    /// Undeclared, and located by name.
+    /// Undeclared, and located by the name of the service.
     UndeclaredName,
-    /// No requirement of the service has the name of the binding.
-    UndeclaredBinding,
     NotLaunched,
 }
 
@@ -206,15 +207,44 @@ impl LocateError {
     pub(crate) fn new(service: &str, problem: LocateProblem) -> Self {
         LocateError {
             service: service.into(),
-            binding: String::new(),
             problem,
+            binding: String::new(),
+            required_as: Vec::new(),
         }
     }
 
-    pub(crate) fn of_binding(self, binding: &str) -> Self {
+    /// Adds the name of the binding, and the names under which the guest requires the service.
+    pub(crate) fn of_binding(self, binding: &str, required_as: Vec<&'static str>) -> Self {
         LocateError {
             binding: binding.into(),
+            required_as,
             ..self
+        }
+    }
+
+    /// Prints that no requirement has the name, which the other requirements are, and what to
+    /// write.
+    fn wrong_binding(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LocateError {
+            service, binding, ..
+        } = self;
+        write!(f, "{service} is not required {}", RequiredAs(binding))?;
+        for (index, name) in self.required_as.iter().enumerate() {
+            let before = if index == 0 { ", but" } else { ", or" };
+            write!(f, "{before} {}", RequiredAs(name))?;
+        }
+        match self.required_as[..] {
+            [] => f.write_str(": ")?,
+            ["", ..] => f.write_str(": call `locate(&cx)`, or ")?,
+            [name, ..] => write!(f, ": call `locate_named(&cx, {name:?})`, or ")?,
+        }
+        if binding.is_empty() {
+            f.write_str("require the client without `as` in `service!` or `#[program]`")
+        } else {
+            write!(
+                f,
+                "write `requires(… as {binding:?})` in `service!` or `#[program]`"
+            )
         }
     }
 
@@ -227,11 +257,14 @@ impl LocateError {
 impl fmt::Display for LocateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LocateError {
-            service,
-            binding,
-            problem,
+            service, problem, ..
         } = self;
         match problem {
+            LocateProblem::Undeclared | LocateProblem::UndeclaredName
+                if !self.binding.is_empty() || !self.required_as.is_empty() =>
+            {
+                self.wrong_binding(f)
+            }
             LocateProblem::Undeclared => write!(
                 f,
                 "{service} is not among the services that this guest requires: \
@@ -243,19 +276,28 @@ impl fmt::Display for LocateError {
                  write `requires(\"{service}\")`, or its client there, \
                  in `service!` or `#[program]`"
             ),
-            LocateProblem::UndeclaredBinding => write!(
+            LocateProblem::NotLaunched => write!(
                 f,
-                "{service} is not required as {binding:?}: \
-                 write `requires(… as {binding:?})` in `service!` or `#[program]`"
+                "{service} cannot be called before the guest is launched: \
+                 write `cx.launch().await?` before this call"
             ),
-            LocateProblem::NotLaunched => {
-                write!(f, "{service} cannot be called before the guest is launched")
-            }
         }
     }
 }
 
 impl StdError for LocateError {}
+
+/// Name of a requirement in a sentence; an empty name is a requirement without a name.
+struct RequiredAs<'a>(&'a str);
+
+impl fmt::Display for RequiredAs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => f.write_str("without a name"),
+            name => write!(f, "as {name:?}"),
+        }
+    }
+}
 
 /// Any error, so that `?` converts all errors to it.
 ///

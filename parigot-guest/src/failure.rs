@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 
 use parigot_abi::Code;
+use parigot_abi::id::IdError;
 use prost::Name;
 
 use crate::answer::{Answer, AnswerStatus, HandlerError, OwnedDetail};
@@ -118,6 +119,13 @@ impl<E> From<LocateError> for Failure<E> {
     }
 }
 
+/// The code is `INVALID_ARGUMENT`: the request has no id, or an id of another type.
+impl<E> From<IdError> for Failure<E> {
+    fn from(error: IdError) -> Self {
+        Failure::Status(error.into())
+    }
+}
+
 /// The first status in the chain counts, else the code is `UNKNOWN`.
 impl<E> From<Error> for Failure<E> {
     fn from(error: Error) -> Self {
@@ -148,6 +156,12 @@ impl<X: ServiceError> From<CallError<X>> for Status {
 impl From<LocateError> for Status {
     fn from(error: LocateError) -> Self {
         Status::new(Code::FailedPrecondition, error.to_string())
+    }
+}
+
+impl From<IdError> for Status {
+    fn from(error: IdError) -> Self {
+        Status::new(Code::InvalidArgument, error.to_string())
     }
 }
 

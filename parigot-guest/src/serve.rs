@@ -17,7 +17,7 @@ use crate::runtime::response_metadata::CallMetadata;
 use crate::runtime::scope::Scope;
 use crate::runtime::trace_context;
 use crate::service_info::{MethodInfo, Service};
-use crate::status::{ServiceError, Status};
+use crate::status::{COMPARE_SCHEMAS, ServiceError, Status};
 
 /// Connects a method to the user's function that serves it. The generator implements it.
 pub trait Serve<S>: Method {
@@ -77,7 +77,7 @@ impl<'a> Incoming<'a> {
     #[cold]
     pub(crate) fn undecodable(self, method: &MethodInfo, error: &prost::DecodeError) {
         let message = format!(
-            "the request of {} cannot be decoded: {error}",
+            "the request of {} cannot be decoded: {error}; {COMPARE_SCHEMAS}",
             method.name()
         );
         self.refuse(Code::InvalidArgument, Cause::Undecodable, &message);

@@ -14,6 +14,10 @@ use prost::{Message, Name};
 use crate::answer::{HandlerError, OwnedDetail};
 use crate::metadata::Metadata;
 
+/// Next step after a message that cannot be decoded.
+pub(crate) const COMPARE_SCHEMAS: &str =
+    "run `parigot check` to compare the schemas of caller and callee";
+
 /// The error type of a method: the error enum of its service, or [`Status`] for services without
 /// one. The generator implements it.
 pub trait ServiceError: core::error::Error + Sized + 'static {
@@ -108,13 +112,14 @@ impl Status {
 
     /// Creates the status of a call whose response cannot be decoded.
     pub(crate) fn undecodable(frame: &Frame<'_>, error: &prost::DecodeError) -> Self {
-        let message = format!("the response cannot be decoded: {error}");
+        let message = format!("the response cannot be decoded: {error}; {COMPARE_SCHEMAS}");
         Self::of(Code::Internal, Cause::AnswerLost, message).about(frame)
     }
 
     /// Creates the status of a call that streams a response that cannot be decoded.
     pub(crate) fn undecodable_item(error: &prost::DecodeError) -> Self {
-        let message = format!("a response of the stream cannot be decoded: {error}");
+        let message =
+            format!("a response of the stream cannot be decoded: {error}; {COMPARE_SCHEMAS}");
         Self::of(Code::Internal, Cause::AnswerLost, message)
     }
 

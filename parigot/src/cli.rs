@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use crate::log_levels::LogLevels;
@@ -190,7 +191,7 @@ pub(crate) struct Graph {
 ///
 /// With `--opt lang=go` the stubs expect the messages of protoc-gen-go in the same Go packages,
 /// those of `go_package`: run protoc with `--go_out=DIR` and the same `paths`, `module` and
-/// `M` options. The command prints that line while the messages are missing.
+/// `M` options. The command prints the lines to run while the messages are missing.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Generate {
@@ -204,15 +205,24 @@ pub(crate) struct Generate {
     pub(crate) include: Vec<PathBuf>,
 
     /// The folder to write to.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "write_protos")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// A folder to write the files of parigot/v1 to, for `protoc --proto_path=DIR` and buf.
+    /// Needs no other argument.
+    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
+    pub(crate) write_protos: Option<PathBuf>,
 
     /// Options of protoc-gen-parigot: `key=value`, separated by commas; may be repeated.
     #[arg(long, value_name = "OPTION")]
     pub(crate) opt: Vec<String>,
 
     /// The .proto files; name all files of a package together.
-    #[arg(value_name = "FILE.proto", required = true)]
+    #[arg(
+        value_name = "FILE.proto",
+        required_unless_present = "write_protos",
+        requires = "out"
+    )]
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -238,6 +248,24 @@ pub(crate) struct Boilerplateid {
     /// The package clause of the file, for Go.
     #[arg(long, value_name = "NAME", default_value = "ids", value_parser = boilerplateid::package)]
     pub(crate) package: String,
+}
+
+/// Adds a tip to the error of an argument that `parigot run` does not know: arguments of the
+/// program follow `--`. clap itself has the tip only for arguments that begin with `-`.
+pub(crate) fn with_tip(mut error: clap::Error) -> clap::Error {
+    let is_run = std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == "run");
+    let unknown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(unknown)) => unknown.clone(),
+        _ => return error,
+    };
+    if is_run && error.kind() == ErrorKind::UnknownArgument && !unknown.starts_with('-') {
+        let tip = format!("to pass '{unknown}' to the program, use '-- {unknown}'");
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    error
 }
 
 /// Formats of `parigot graph`.

@@ -65,7 +65,7 @@ Exit status: the status of the program, or the first that is not 0 of several pr
   129  it was stopped by SIGHUP
   130  it was stopped by Ctrl-C
   143  it was stopped by SIGTERM before a program had ended, or a guest did not exit within the
-       `shutdown_deadline`; any other stop by SIGTERM is a success
+       `shutdown_deadline`; any other stop by SIGTERM leaves the status as it is
 
 Without programs, the status is that of the first service that ended permanently with a
 status other than 0. With several processes, the status is the first that is not 0 among the

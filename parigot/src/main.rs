@@ -54,7 +54,8 @@ use crate::report::Problem;
 
 fn main() -> ExitCode {
     raise_file_limit();
-    match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| cli::with_tip(error).exit());
+    match cli.command {
         Command::Run(run) => {
             log::install(run.log_level.clone(), run.style());
             let style = run.style();

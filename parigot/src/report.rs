@@ -3,12 +3,15 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
-use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, UnknownProcess};
+use parigot_host::deployment::{
+    ConfigError, Deployment, DeploymentError, Process, UnknownProcess, process_of,
+};
 use parigot_host::{GraphError, StartProblem, ThreadError};
 use serde_json::{Map, Value};
 
@@ -259,21 +262,27 @@ impl<'a> Pointed<'a> {
         Pointed {
             file: deployment.source.clone(),
             at,
-            next_step: next_step(problem),
+            next_step: next_step(problem, deployment),
             problem,
         }
     }
 }
 
-fn next_step(problem: &StartProblem) -> Option<String> {
+fn next_step(problem: &StartProblem, deployment: &Deployment) -> Option<String> {
     let next_step = match problem {
+        StartProblem::Unreadable { path, .. } | StartProblem::Module { path, .. }
+            if is_rlib(path) || has_rlib(path) =>
+        {
+            "build the crate as a module: write `crate-type = [\"cdylib\"]` below `[lib]` in its \
+             Cargo.toml"
+        }
         StartProblem::Unreadable { .. } => {
             "build the guest, or correct the path, which is relative to the deployment file"
         }
         StartProblem::Module { next_step, .. } => next_step,
         StartProblem::CompileTime { .. } => {
-            "raise the limit with `--compile-time`; code with hundreds of nested blocks compiles \
-             slowly"
+            "raise the limit with `--compile-time 10m`: a busy machine or code with hundreds of \
+             nested blocks is slow"
         }
         StartProblem::Memory { .. } => "raise `memory` in its table",
         StartProblem::Budget { budget, .. } => {
@@ -293,6 +302,15 @@ fn next_step(problem: &StartProblem) -> Option<String> {
              vm.max_map_count=262144`"
         }
         StartProblem::Thread(error) => return error.help().map(|help| help.to_string()),
+        StartProblem::Graph(GraphError::BoundElsewhere {
+            guest,
+            binding,
+            exporter,
+            nearest,
+            ..
+        }) if are_apart(guest, exporter, deployment) => {
+            return Some(unbind(guest, binding, exporter, nearest.as_deref()));
+        }
         StartProblem::Graph(error) => return Some(next_step_of_graph(error)),
         StartProblem::Schema { .. } => "build both from one version of the .proto file",
         _ => return None,
@@ -314,6 +332,40 @@ fn share_or_move(service: &str, guest: &str) -> String {
         "move one of them to the process of `{guest}`, or write `shared = [\"{service}\"]` in \
          their tables"
     )
+}
+
+/// Returns true if another process runs the second guest. In the deployment of one process, the
+/// guests of other processes are missing.
+fn are_apart(guest: &str, other: &str, deployment: &Deployment) -> bool {
+    let name = |guest: &str| process_of(guest, &deployment.processes).map(Process::name);
+    name(guest) != name(other) || deployment.guests.iter().all(|guest| guest.name != other)
+}
+
+/// Returns the next step after a name was bound to a guest of another process. `local` exports the
+/// service in the same process.
+fn unbind(guest: &str, binding: &str, exporter: &str, local: Option<&str>) -> String {
+    match local {
+        Some(local) => format!(
+            "`{exporter}` runs in another process: bind `{binding} = \"{local}\"`, or move \
+             `{exporter}` to the process of `{guest}`"
+        ),
+        None => format!(
+            "`{exporter}` runs in another process: remove `{binding}` from `bind`, and calls go \
+             to the exporters in other processes"
+        ),
+    }
+}
+
+/// Returns true for a Rust library, which is not a guest.
+fn is_rlib(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "rlib")
+}
+
+/// Returns true if cargo has written a Rust library in place of a missing module.
+fn has_rlib(path: &Path) -> bool {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    !path.exists() && path.with_file_name(format!("lib{name}.rlib")).exists()
 }
 
 /// Returns the next step after an error of the requirements and exports.
@@ -372,7 +424,7 @@ fn next_step_of_graph(error: &GraphError) -> String {
         GraphError::NothingExported { guest } => format!(
             "a guest with a `main` function belongs in `[program.{guest}]`, or in \
              `[worker.{guest}]` if its end must not end the deployment; a service must export \
-             what it serves"
+             what it serves, in Go by the generated `Run…` or `parigot.Run` in `main`"
         ),
         GraphError::Cycle { .. } => "break the cycle: remove one of these requirements".into(),
     }

@@ -29,12 +29,14 @@ pub mod request;
 pub mod rust;
 pub mod schema_hash;
 pub mod symbol;
+mod warning;
 
 pub use crate::error::{Error, Location};
 use crate::options::{Language, Options};
 pub use crate::output::{OutputFile, VERSION};
-pub use crate::protos::{OPTIONS_PROTO_NAME, PROTOS};
+pub use crate::protos::{OPTIONS_PROTO_NAME, PROTOS, write_protos};
 pub use crate::request::Request;
+pub use crate::warning::Warning;
 
 /// Generates the files that a request asks for.
 ///
@@ -50,4 +52,10 @@ pub fn generate(request: &Request) -> Result<Vec<OutputFile>, Vec<Error>> {
         Language::Rust => rust::emit(&lower::model(request, &options)?, options.rust.mod_file),
         Language::Go => Ok(go::emit(&lower::go::files(request, &options)?)),
     }
+}
+
+/// Returns warnings about the `.proto` files of a request that [`generate`] accepts.
+pub fn warnings(request: &Request) -> Vec<Warning> {
+    let options = Options::parse(&request.parameter);
+    options.map_or_else(|_| Vec::new(), |options| lower::warnings(request, &options))
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use prost::Message;
 use prost_types::compiler::CodeGeneratorResponse;
 use prost_types::compiler::code_generator_response::{Feature, File};
-use protoc_gen_parigot::{Error, OutputFile, PROTOS, Request, VERSION, generate};
+use protoc_gen_parigot::{Error, OutputFile, Request, VERSION, generate, warnings, write_protos};
 
 const USAGE: &str = "\
 usage: protoc --parigot_out=DIR [--parigot_opt=OPTION,…] FILE.proto…
@@ -39,22 +39,6 @@ fn main() -> ExitCode {
     }
 }
 
-fn write_protos(folder: &Path) -> io::Result<()> {
-    PROTOS.iter().try_for_each(|(name, text)| {
-        let path = folder.join(name);
-        let write = || {
-            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            std::fs::write(&path, text)
-        };
-        write().map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot write {}: {error}", path.display()),
-            )
-        })
-    })
-}
-
 fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
@@ -67,7 +51,13 @@ fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     // The request of a large collection of files takes a hundred megabytes, as does the response:
     // the two are not held at the same time.
     drop(bytes);
-    let response = response(generate(&request)).encode_to_vec();
+    let generated = generate(&request);
+    if generated.is_ok() {
+        for warning in warnings(&request) {
+            eprintln!("warning: {warning}");
+        }
+    }
+    let response = response(generated).encode_to_vec();
     // prost's `CodeGeneratorResponse` has no fields for editions. Concatenated messages merge when
     // they are decoded, so a second message adds these fields.
     let editions = Editions {

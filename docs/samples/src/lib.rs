@@ -7,6 +7,7 @@ pub mod bindings;
 pub mod calling;
 pub mod errors;
 pub mod futures;
+pub mod ids;
 pub mod jobs;
 pub mod metadata;
 pub mod program;

@@ -95,7 +95,8 @@ func (g *Guest) RefuseLaunch(why string) {
 // Errors of [Guest.Handle].
 var (
 	ErrNotRequired = errors.New("is not among the services that this guest requires")
-	ErrNotLaunched = errors.New("cannot be called before the guest is launched")
+	ErrNotLaunched = errors.New("cannot be called before the guest is launched: " +
+		"await parigot.Launch(ctx) before this call")
 )
 
 // Handle returns the handle of a required service, and the names of its methods in the order of
@@ -116,6 +117,19 @@ func (g *Guest) Handle(service, binding string) (handle uint32, methods []string
 		return g.declared.handles[index], g.declared.methodsOf(index), nil
 	}
 	return 0, nil, ErrNotRequired
+}
+
+// Bindings returns the names under which the guest requires a service. An empty name is a
+// requirement without a name.
+func (g *Guest) Bindings(service string) (bindings []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, required := range g.declared.Requires {
+		if required.Name == service {
+			bindings = append(bindings, required.Binding)
+		}
+	}
+	return bindings
 }
 
 // methodsOf returns the names of the methods of a required service.

@@ -89,7 +89,8 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 	theGuest.Resume()
 	runTurn()
 	if !theGuest.Declared() {
-		panic("parigot: main blocks before it has called Launch or Run")
+		panic("parigot: main blocks before it has called Launch or Run: before main waits, call " +
+			"the generated Run… or parigot.Run in a service, parigot.Launch in a program")
 	}
 	// No wake time: the host knows from Go's runtime when the next timer is due.
 	control.SetTurn(theGuest.Waiting() || isCut, abi.Never, uint64(polls.begun))

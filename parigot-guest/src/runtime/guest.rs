@@ -10,6 +10,7 @@ use core::convert::Infallible;
 use parigot_abi::{Frame, Header, Kind, Manifest, manifest};
 
 use crate::detached::Detached;
+use crate::error::{LocateError, LocateProblem};
 use crate::exit::Exit;
 use crate::runtime::calls::Calls;
 use crate::runtime::executor::{TaskFuture, TaskId};
@@ -93,10 +94,25 @@ impl Guest {
     }
 
     /// Returns the index of a requirement; `binding` is empty for one without a name.
-    pub(crate) fn find_required(&self, service: &str, binding: &str) -> Option<usize> {
-        self.requires
-            .iter()
-            .position(|required| required.service.name == service && required.binding == binding)
+    ///
+    /// # Errors
+    ///
+    /// The problem, with the names under which the guest requires the service.
+    pub(crate) fn find_required(
+        &self,
+        service: &str,
+        binding: &str,
+        problem: LocateProblem,
+    ) -> Result<usize, LocateError> {
+        let requires = self.requires.iter().enumerate();
+        let of_service = requires.filter(|(_, required)| required.service.name == service);
+        let found = of_service
+            .clone()
+            .find(|(_, required)| required.binding == binding);
+        found.map(|(index, _)| index).ok_or_else(|| {
+            let required_as = of_service.map(|(_, required)| required.binding);
+            LocateError::new(service, problem).of_binding(binding, required_as.collect())
+        })
     }
 
     /// Asks the host to launch the guest, unless it was asked before.

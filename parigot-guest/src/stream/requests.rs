@@ -13,7 +13,7 @@ use parigot_abi::Code;
 use prost::Message;
 
 use crate::prost::decode;
-use crate::status::Status;
+use crate::status::{COMPARE_SCHEMAS, Status};
 use crate::stream::open_stream::{OpenStream, WaitsForItem};
 
 /// The requests of a call, at the handler of a method whose requests stream.
@@ -91,7 +91,9 @@ impl<T: Message + Default> Requests<T> {
             return match decode(&item) {
                 Ok(item) => Poll::Ready(Some(Ok(item))),
                 Err(error) => {
-                    let text = format!("a request of the stream cannot be decoded: {error}");
+                    let text = format!(
+                        "a request of the stream cannot be decoded: {error}; {COMPARE_SCHEMAS}"
+                    );
                     self.fail(Code::InvalidArgument, &text)
                 }
             };

@@ -28,9 +28,11 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     info!(cx, "{:?}", any.methods().collect::<Vec<_>>());
     let by_client = DynamicClient::locate_named(&cx, GREETING.name, "cache")?;
     info!(cx, "{:?}", by_client.methods().collect::<Vec<_>>());
+    static OTHER: Service = Service::named("other.v1.Other");
     for result in [
         Channel::locate_named(&cx, GREETING, "other"),
         Channel::locate(&cx, REQUIRES[3].service),
+        Channel::locate_named(&cx, &OTHER, "one"),
     ] {
         info!(cx, "{}", result.unwrap_err());
     }
@@ -60,17 +62,21 @@ fn a_service_is_required_and_located_under_several_names() {
     });
     let trace = guest.turn([launched]);
     assert_eq!(
-        trace[1..8],
+        trace[1..9],
         [
             "call a: 72.0 tongue 1",
             "call b: 71.0 tongue 1",
             "call c: 70.0 tongue 1",
             "Info: [\"Get\", \"Put\"]",
             "Info: [\"FetchGreeting\"]",
-            "Info: greeting.v1.Greeting is not required as \"other\": \
-             write `requires(… as \"other\")` in `service!` or `#[program]`",
-            "Info: any.v1.Any is not among the services that this guest requires: \
-             name its client in the `requires(…)` of `service!` or `#[program]`",
+            "Info: greeting.v1.Greeting is not required as \"other\", but without a name, \
+             or as \"cache\", or as \"store\": call `locate(&cx)`, \
+             or write `requires(… as \"other\")` in `service!` or `#[program]`",
+            "Info: any.v1.Any is not required without a name, but as \"one\": \
+             call `locate_named(&cx, \"one\")`, \
+             or require the client without `as` in `service!` or `#[program]`",
+            "Info: other.v1.Other is not required as \"one\": \
+             write `requires(… as \"one\")` in `service!` or `#[program]`",
         ]
     );
 }

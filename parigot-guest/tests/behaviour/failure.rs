@@ -2,9 +2,10 @@
 
 use parigot_abi::frame::flags;
 use parigot_abi::{Cause, Code, Detail, ErrorDetail, Header, Kind};
+use parigot_guest::id::CallId;
 use parigot_guest::prost::Message;
 use parigot_guest::prost_types::{Duration, Timestamp};
-use parigot_guest::{CallError, Context, Error, Exit, Failure, Fate, Status, info};
+use parigot_guest::{CallError, Context, Error, Exit, Failure, Fate, Status, info, proto};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, launched};
@@ -36,6 +37,7 @@ impl Greeting for Greeter {
             6 => Err(GreetErr::NoError
                 .with_message("never sent")
                 .with_detail(&PAUSE)),
+            8 => Err(CallId::try_from(proto::Id::default()).unwrap_err())?,
             _ => Ok(GreetingClient::locate(cx)?.fetch_greeting(request).await?),
         }
     }
@@ -56,6 +58,17 @@ fn a_handler_fails_with_error_status_message_and_details() {
             "reply 6: UNKNOWN (answered): the oven is cold",
             "reply 7: INTERNAL (answered): returned error number 0",
         ]
+    );
+}
+
+#[test]
+fn a_missing_id_is_an_invalid_argument() {
+    let mut guest = Guest::serving::<Greeter, _>();
+    let expected = "INVALID_ARGUMENT (answered): no CallId: the id is missing";
+    assert_eq!(guest.turn([call(1, 8)]), [format!("reply 1: {expected}")]);
+    assert_eq!(
+        Status::from(CallId::try_from(proto::Id::default()).unwrap_err()).to_string(),
+        "INVALID_ARGUMENT: no CallId: the id is missing"
     );
 }
 

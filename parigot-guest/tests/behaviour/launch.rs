@@ -240,7 +240,8 @@ fn locate_needs_a_requirement_and_a_launch() {
     assert_eq!(
         trace,
         [
-            "Info: greeting.v1.Greeting cannot be called before the guest is launched",
+            "Info: greeting.v1.Greeting cannot be called before the guest is launched: \
+             write `cx.launch().await?` before this call",
             "Info: other.v1.Other is not among the services that this guest requires: \
              name its client in the `requires(…)` of `service!` or `#[program]`",
             "exit 0",

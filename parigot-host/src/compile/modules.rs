@@ -23,6 +23,9 @@ use crate::log::dispatch;
 use crate::regular_file;
 use crate::settings::{OnCompiling, Settings};
 
+/// Time after which a compilation counts as slow.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// Factories of a deployment's guests.
 pub(crate) struct CompiledGuests {
     /// One factory or problem per guest, in the order of the deployment.
@@ -67,8 +70,10 @@ pub(crate) fn modules(
     let (files, file_of) = distinct(guests);
     for_each_in_parallel(&files, |file| file.compile(compiler, &progress));
     // After all compilations and in order, so that each start of a deployment logs the same lines.
-    let modules: Vec<&Result<GuestModule, CompileFailure>> =
-        files.iter().map(WasmFile::log_result).collect();
+    let modules: Vec<&Result<GuestModule, CompileFailure>> = files
+        .iter()
+        .map(|file| file.log_result(progress.tell.is_some()))
+        .collect();
     guests
         .iter()
         .zip(file_of)
@@ -149,8 +154,9 @@ impl<'a> WasmFile<'a> {
         );
     }
 
-    /// Logs a successful compilation and returns the module.
-    fn log_result(&self) -> &Result<GuestModule, CompileFailure> {
+    /// Logs a successful compilation and returns the module. With `shows_progress`, the callback
+    /// of the settings has shown a slow one.
+    fn log_result(&self, shows_progress: bool) -> &Result<GuestModule, CompileFailure> {
         let CompileResult {
             module,
             was_compiled,
@@ -162,7 +168,15 @@ impl<'a> WasmFile<'a> {
             } else {
                 "loaded from the code cache"
             };
-            tracing::debug!(service = self.guest, ms = took.as_millis() as u64, "{what}");
+            let ms = took.as_millis() as u64;
+            tracing::debug!(service = self.guest, ms, "{what}");
+            if *was_compiled && *took > SLOW && !shows_progress {
+                tracing::info!(
+                    service = self.guest,
+                    ms,
+                    "compiled slowly, once for each version of the guest"
+                );
+            }
         }
         module
     }

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::secret::EnvValue;
 use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
 use super::values::{DURATION_UNITS_MS, Key, Names, Reader, Scale, Value, is_name};
-use crate::error::{ConfigErrorKind, DeploymentError};
+use crate::error::{ConfigErrorKind, DeploymentError, ProcessesErrorKind, suggest};
 use crate::limits::{BUDGET_MAX, DEPLOYMENT_BYTES_MAX, REPLICAS_MAX};
 use crate::regular_file;
 
@@ -101,6 +101,11 @@ impl Deployment {
             source,
         };
         let bytes = regular_file::read(path, DEPLOYMENT_BYTES_MAX).map_err(unreadable)?;
+        if bytes.starts_with(b"\0asm") {
+            return Err(DeploymentError::Module {
+                file: path.to_owned(),
+            });
+        }
         if bytes.len() as u64 > DEPLOYMENT_BYTES_MAX {
             return Err(DeploymentError::TooLarge {
                 file: path.to_owned(),
@@ -136,6 +141,7 @@ impl Reader<'_> {
             mut deployment,
             mut errors,
             omitted,
+            bound: _,
         } = self;
         if errors.is_empty() {
             deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
@@ -213,6 +219,7 @@ impl Reader<'_> {
         if names.is_empty() && self.errors.is_empty() {
             self.report(0..0, ConfigErrorKind::NoGuest);
         }
+        self.check_bound(&names);
         self.processes(root, &names);
     }
 
@@ -367,7 +374,7 @@ impl Reader<'_> {
     }
 
     /// Reads the guests that the requirements with a binding name are bound to. The start checks
-    /// the names, because only then the requirements and exports are known.
+    /// the names of the bindings, because only then the requirements and exports are known.
     fn bind(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
         let Some(pairs) = self.table("`bind`", value, "a table of strings") else {
             return BTreeMap::new();
@@ -376,9 +383,27 @@ impl Reader<'_> {
         for (key, value) in pairs {
             let name = key.get_ref().as_ref();
             let guest = self.string(&format!("`{name}`"), value, "a guest's name");
-            bind.extend(guest.map(|guest| (name.to_owned(), guest.to_owned())));
+            if let Some(guest) = guest {
+                bind.insert(name.to_owned(), guest.to_owned());
+                self.bound.push((guest.to_owned(), value.span()));
+            }
         }
         bind
+    }
+
+    /// Reports guests in `bind` that the file does not have.
+    fn check_bound(&mut self, guests: &Names) {
+        let known: Vec<_> = guests.keys().map(|name| &**name).collect();
+        for (name, span) in std::mem::take(&mut self.bound) {
+            if !guests.contains_key(&name) {
+                let kind = ProcessesErrorKind::UnknownGuest {
+                    name: &name,
+                    similar: suggest::nearest(&name, known.iter().copied()),
+                    known: &known,
+                };
+                self.report(span, kind);
+            }
+        }
     }
 
     fn budget(&mut self, key: &'static str, value: &Value<'_>) -> Duration {

@@ -40,6 +40,8 @@ pub(super) struct Reader<'a> {
     pub(super) errors: Vec<ConfigError>,
     /// The last error that had no room.
     pub(super) omitted: Option<ConfigError>,
+    /// Guests that `bind` names, with their positions.
+    pub(super) bound: Vec<(String, Range<usize>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -59,6 +61,7 @@ impl<'a> Reader<'a> {
             deployment,
             errors: Vec::new(),
             omitted: None,
+            bound: Vec::new(),
         }
     }
 

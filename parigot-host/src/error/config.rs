@@ -22,6 +22,15 @@ pub enum DeploymentError {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// The file is a WebAssembly module, so perhaps a guest.
+    #[error("{} is a wasm module, not a deployment file", file.display())]
+    #[diagnostic(help(
+        "give the deployment file, whose `wasm` names the module: `parigot run app.toml`"
+    ))]
+    Module {
+        /// Path as given by the caller.
+        file: PathBuf,
+    },
     /// The file has more than 4 MiB.
     #[error(
         "{} is larger than {} and cannot be a deployment file",

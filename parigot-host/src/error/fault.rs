@@ -163,7 +163,13 @@ impl From<Breach> for Ending {
 
 /// Error of a guest that held its thread beyond its budget.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("held its thread beyond its budget of {} ms{}", budget.as_millis(), in_method(method))]
+#[error(
+    "held its thread beyond its budget of {} ms{}: await `yield_now` in long computations (in Go \
+     call `parigot.Yield`), or raise `budget`{}",
+    budget.as_millis(),
+    in_method(method),
+    if method.is_some() { ", for one method `budget_ms` and `budget_max`" } else { "" }
+)]
 pub(crate) struct OverBudget {
     pub(crate) budget: Duration,
     /// CPU time of the thread when the host noticed, counted from the turn's first epoch tick,

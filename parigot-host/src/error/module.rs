@@ -44,7 +44,7 @@ pub(crate) enum ModuleError {
     Abi { found: Version },
 }
 
-const BUILD_HELP: &str = "a guest is a library crate that uses parigot-guest of this version, \
+const BUILD_HELP: &str = "a guest is a `cdylib` crate that uses parigot-guest of this version, \
                           built for wasm32-unknown-unknown";
 
 impl ModuleError {

@@ -262,22 +262,31 @@ mod tests {
         }
     }
 
+    const METHOD: &str = ", for one method `budget_ms` and `budget_max`";
+
+    fn told(budget: &str, raise: &str) -> String {
+        format!(
+            "held its thread beyond its budget of {budget}: await `yield_now` in long \
+             computations (in Go call `parigot.Yield`), or raise `budget`{raise}"
+        )
+    }
+
     #[test]
     fn the_fault_names_the_running_method() {
         let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
         assert_eq!(
             tick_until_killed(&mut watch, Some(&view(7))).to_string(),
-            "held its thread beyond its budget of 2 ms in x.S/Get"
+            told("2 ms in x.S/Get", METHOD)
         );
         watch.begin_turn();
         assert_eq!(
             tick_until_killed(&mut watch, Some(&view(NO_CALL))).to_string(),
-            "held its thread beyond its budget of 2 ms"
+            told("2 ms", "")
         );
         watch.begin_turn();
         assert_eq!(
             tick_until_killed(&mut watch, None).to_string(),
-            "held its thread beyond its budget of 2 ms"
+            told("2 ms", "")
         );
     }
 
@@ -286,13 +295,13 @@ mod tests {
         let mut larger = watch(Duration::from_millis(1), Duration::from_millis(3));
         assert_eq!(
             tick_until_killed(&mut larger, Some(&view(7))).to_string(),
-            "held its thread beyond its budget of 3 ms in x.S/Get"
+            told("3 ms in x.S/Get", METHOD)
         );
         let mut smaller = watch(Duration::from_millis(2), Duration::from_millis(1));
         assert!(!smaller.has_larger_budgets());
         assert_eq!(
             tick_until_killed(&mut smaller, Some(&view(7))).to_string(),
-            "held its thread beyond its budget of 2 ms in x.S/Get"
+            told("2 ms in x.S/Get", METHOD)
         );
     }
 

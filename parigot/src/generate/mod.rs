@@ -12,7 +12,9 @@ use std::{fmt, io, panic, thread};
 
 use parigot_host::ThreadError;
 use protoc_gen_parigot::options::{Language, Options};
-use protoc_gen_parigot::{Error, OutputFile, Request, generate};
+use protoc_gen_parigot::{
+    Error, OutputFile, PROTOS, Request, Warning, generate, warnings, write_protos,
+};
 use protox::Compiler;
 use protox::file::FileResolver;
 
@@ -20,17 +22,10 @@ use self::files::resolver;
 use crate::cli::Generate;
 use crate::exit_status::FAILED;
 
-/// Generates the files, prints errors to stderr, and returns the exit status.
+/// Generates the files, prints warnings and errors to stderr, and returns the exit status.
 pub(crate) fn run(command: &Generate) -> ExitCode {
-    match files_of(command).and_then(|files| write_all(&command.out, files)) {
-        Ok(files) => {
-            if is_go(command)
-                && let Some(note) = go::note(command, &files)
-            {
-                eprintln!("{note}");
-            }
-            ExitCode::SUCCESS
-        }
+    match try_run(command) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(errors) => {
             eprintln!("{errors}");
             FAILED.into()
@@ -38,16 +33,45 @@ pub(crate) fn run(command: &Generate) -> ExitCode {
     }
 }
 
+fn try_run(command: &Generate) -> Result<(), Messages> {
+    if let Some(folder) = &command.write_protos {
+        write_protos(folder).map_err(|error| Messages(vec![error.to_string()]))?;
+    }
+    // clap requires `--out` beside a file.
+    let (Some(out), false) = (&command.out, command.files.is_empty()) else {
+        return Ok(());
+    };
+    let generated = generated(command)?;
+    write_all(out, &generated.files)?;
+    for warning in &generated.warnings {
+        eprintln!("warning: {warning}");
+    }
+    if is_go(command)
+        && let Some(note) = go::note(command, out, &generated.files, generated.imports_own)
+    {
+        eprintln!("{note}");
+    }
+    Ok(())
+}
+
 fn is_go(command: &Generate) -> bool {
     Options::parse(&command.opt.join(",")).is_ok_and(|options| options.language == Language::Go)
 }
 
+/// Result of the generator.
+struct Generated {
+    files: Vec<OutputFile>,
+    warnings: Vec<Warning>,
+    /// A file imports one of the `.proto` files that come with the command.
+    imports_own: bool,
+}
+
 /// Generates the output on a thread with a large stack: protox recurses along chains of imports.
-fn files_of(command: &Generate) -> Result<Vec<OutputFile>, Messages> {
+fn generated(command: &Generate) -> Result<Generated, Messages> {
     const STACK_BYTES: usize = 512 << 20;
     thread::scope(|scope| {
         let compiler = thread::Builder::new().stack_size(STACK_BYTES);
-        let running = compiler.spawn_scoped(scope, || files(command));
+        let running = compiler.spawn_scoped(scope, || compile(command));
         let running = running.map_err(|error| {
             let error = io::Error::from(ThreadError::new("parigot generate", &error));
             Messages(vec![error.to_string()])
@@ -75,7 +99,7 @@ impl From<protox::Error> for Messages {
 }
 
 /// Compiles the .proto files and generates the output.
-fn files(command: &Generate) -> Result<Vec<OutputFile>, Messages> {
+fn compile(command: &Generate) -> Result<Generated, Messages> {
     let mut compiler = Compiler::with_file_resolver(resolver(&command.include));
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&command.files)?;
@@ -84,11 +108,25 @@ fn files(command: &Generate) -> Result<Vec<OutputFile>, Messages> {
         .filter(|file| !file.is_import())
         .map(|file| file.name().to_owned())
         .collect();
+    let is_own = |name: &str| {
+        let in_folder = command
+            .include
+            .iter()
+            .any(|folder| folder.join(name).exists());
+        PROTOS.iter().any(|(own, _)| *own == name) && !in_folder
+    };
+    let imports_own = compiler.files().any(|file| is_own(file.name()));
     let descriptors = compiler.encode_file_descriptor_set();
     let request = Request::of_descriptors(&descriptors, named, &command.opt.join(","));
     let mut request = request.expect("descriptors from the compiler must be valid");
     attach_comments(&mut request, &resolver(&command.include));
-    generate(&request).map_err(|errors| Messages(errors.iter().map(Error::chain).collect()))
+    let files =
+        generate(&request).map_err(|errors| Messages(errors.iter().map(Error::chain).collect()))?;
+    Ok(Generated {
+        files,
+        warnings: warnings(&request),
+        imports_own,
+    })
 }
 
 /// Attaches comments to the same declarations as `protoc`.
@@ -102,15 +140,17 @@ fn attach_comments(request: &mut Request, resolver: &impl FileResolver) {
     }
 }
 
-fn write_all(folder: &Path, files: Vec<OutputFile>) -> Result<Vec<OutputFile>, Messages> {
+fn write_all(folder: &Path, files: &[OutputFile]) -> Result<(), Messages> {
     let failed = |path: &Path, error: io::Error| {
         Messages(vec![format!("cannot write {}: {error}", path.display())])
     };
-    for OutputFile { name, content } in &files {
+    // Also without a file: protoc does not create the folder of `--go_out`.
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for OutputFile { name, content } in files {
         let path = folder.join(name);
         write(&path, content).map_err(|error| failed(&path, error))?;
     }
-    Ok(files)
+    Ok(())
 }
 
 /// Writes a file unless its content is the same: a newer time stamp would make cargo rebuild its

@@ -16,6 +16,7 @@ mod reach;
 mod schema;
 mod service;
 mod source;
+mod unused_error;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use self::index::Index;
 use self::names::Names;
 use self::source::{ByPackage, Source, by_package};
+pub(crate) use self::unused_error::warnings;
 use crate::error::Error;
 use crate::model::{ErrorEnum, Messages, Model, Package};
 use crate::name;

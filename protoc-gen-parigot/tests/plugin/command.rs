@@ -83,6 +83,20 @@ fn errors_in_protos_are_in_the_response() {
 }
 
 #[test]
+fn warnings_are_on_stderr() {
+    let text = "syntax = \"proto3\";\nservice Loans { rpc Get(M) returns (M); }\n\
+                enum LoanErr { NO_ERROR = 0; }\nmessage M {}";
+    let output = run(&[], &encoded(&[("input.proto", text)], ""));
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "warning: input.proto:3:1: enum LoanErr is the error of no service: for service Loans, \
+         rename the enum to `LoansErr` or write \
+         `option (parigot.v1.service).error = \"LoanErr\";` in the service\n"
+    );
+}
+
+#[test]
 fn the_response_has_files_and_features() {
     let text = "syntax = \"proto3\";\npackage a.b;\nmessage M { optional int32 kept = 1; }";
     let response = respond(&encoded(&[("input.proto", text)], ""));

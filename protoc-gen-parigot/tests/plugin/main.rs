@@ -14,3 +14,4 @@ mod mutations;
 mod protoc;
 mod scaling;
 mod schema;
+mod warnings;

@@ -313,6 +313,8 @@ impl Started {
             .stderr
             .recv_timeout(self.kill_at.saturating_duration_since(Instant::now()))
         {
+            // A busy machine may add this line to any start.
+            Ok(line) if line.contains(" compiled slowly, ") => self.next_line(),
             Ok(line) => {
                 self.seen.push_str(&line);
                 self.seen.push('\n');

@@ -466,9 +466,26 @@ fn an_error_shows_the_first_and_the_number() {
 }
 
 #[test]
+fn a_binding_to_no_guest_is_an_error() {
+    let text = "manifest_version = 1\n[service.kv]\nwasm = 'kv.wasm'\n[program.app]\n\
+                wasm = 'app.wasm'\nbind = { cache = 'kb', log = 'kv' }";
+    check_errors(text, &["6:18: there is no guest `kb`; did you mean `kv`?"]);
+}
+
+#[test]
+fn a_wasm_module_is_no_deployment_file() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary folder must be available");
+    std::fs::write(file.path(), b"\0asm\x01\0\0\0").expect("the file must be writable");
+    let error = Deployment::read(file.path()).expect_err("a module is not a deployment file");
+    let expected = "is a wasm module, not a deployment file";
+    assert!(error.to_string().ends_with(expected), "{error}");
+}
+
+#[test]
 fn bindings_are_names_of_guests() {
     let deployment = Deployment::parse(
-        "manifest_version = 1\n[program.hello]\nwasm = 'a'\nbind = { cache = 'kv-a' }",
+        "manifest_version = 1\n[service.kv-a]\nwasm = 'b'\n[program.hello]\nwasm = 'a'\n\
+         bind = { cache = 'kv-a' }",
         "app.toml".as_ref(),
     );
     let guests = deployment.expect("the file must be valid").guests;

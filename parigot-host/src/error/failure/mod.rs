@@ -12,6 +12,10 @@ use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 #[cfg(feature = "nats")]
 mod network;
 
+/// Next step after a call to a method that the callee lacks. The SDKs use the same words for
+/// messages that cannot be decoded.
+const COMPARE_SCHEMAS: &str = "run `parigot check` to compare the schemas of caller and callee";
+
 /// Status of a call that its callee does not answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -108,7 +112,7 @@ impl Failure {
         Self::new(
             Code::Unimplemented,
             Cause::NoSuchMethod,
-            format!("{callee} has no such method"),
+            format!("{callee} has no such method; {COMPARE_SCHEMAS}"),
         )
     }
 

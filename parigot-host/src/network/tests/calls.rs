@@ -147,7 +147,8 @@ fn a_method_that_the_callee_lacks_fails_its_calls_only() {
         (
             StatusCode::Unimplemented,
             Cause::NoSuchMethod,
-            "x.Echo has no such method"
+            "x.Echo has no such method; run `parigot check` to compare the schemas of caller and \
+             callee"
         )
     );
     assert_eq!(

@@ -100,12 +100,26 @@ fn a_name_bound_to_a_guest_of_another_process_is_refused() {
         format!("`desk` binds `shelf` {elsewhere}"),
     ];
     let ended = app.run_subcommand("check", &[]);
-    for problem in problems {
-        assert!(ended.stderr.contains(&problem), "{}", ended.stderr);
+    let move_or_bind = "help: `two` runs in another process: bind `b = \"one\"`, or move `two` to \
+                        the process of `asker`";
+    for problem in problems.iter().map(String::as_str).chain([move_or_bind]) {
+        assert!(ended.stderr.contains(problem), "{}", ended.stderr);
     }
     assert_eq!(ended.status, Some(3));
     let ended = app.run_subcommand("run", &["--process", "front"]);
     assert!(ended.stderr.contains(elsewhere), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(3));
+}
+
+#[test]
+fn a_name_needs_no_binding_to_another_process() {
+    let nats = Nats::start();
+    let app = app(RUST, "bind = { a = \"one\", b = \"one\" }")
+        .apart(&nats, &[("front", "asker desk"), ("back", "one two")]);
+    let ended = app.run_subcommand("check", &[]);
+    let help = "help: `one` runs in another process: remove `a` from `bind`, and calls go to the \
+                exporters in other processes";
+    assert!(ended.stderr.contains(help), "{}", ended.stderr);
     assert_eq!(ended.status, Some(3));
 }
 

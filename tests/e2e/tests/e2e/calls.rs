@@ -245,7 +245,9 @@ fn a_method_beyond_its_budget_is_killed_and_named() {
     let ended = drive(&["hang+spin+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
     let held = "callee killed: echo was killed: held its thread beyond its budget of \
-                50 ms in echo.v1.Echo/Misbehave";
+                50 ms in echo.v1.Echo/Misbehave: await `yield_now` in long computations (in Go \
+                call `parigot.Yield`), or raise `budget`, for one method `budget_ms` and \
+                `budget_max`";
     assert_eq!(
         messages[..2],
         [
@@ -291,7 +293,10 @@ fn only_calls_of_a_missing_method_fail() {
     let nats = Nats::start();
     for pair in PAIRS {
         let ends = |exporter: &str| {
-            let text = format!("UNIMPLEMENTED, no such method: {exporter} has no such method");
+            let text = format!(
+                "UNIMPLEMENTED, no such method: {exporter} has no such method; run `parigot \
+                 check` to compare the schemas of caller and callee"
+            );
             [format!("refuse: {text}"), "echo:1: 1 bytes".to_owned()]
         };
         let calls = format!("args = {:?}", ["refuse", "echo:1"]);

@@ -161,7 +161,10 @@ fn a_program_beyond_its_budget_fails() {
     };
     assert_eq!(said, "about to spin");
     assert!(
-        killed.starts_with("was killed: held its thread beyond its budget of 50 ms cpu_us="),
+        killed.starts_with(
+            "was killed: held its thread beyond its budget of 50 ms: await `yield_now` in long \
+             computations (in Go call `parigot.Yield`), or raise `budget` cpu_us="
+        ),
         "{killed}"
     );
     assert_eq!(ended.status, Some(1));

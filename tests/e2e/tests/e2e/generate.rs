@@ -234,11 +234,64 @@ fn go_stubs_name_the_origin_of_their_messages() {
     };
     let ended = run();
     let expected = "note: the stubs need messages in input.pb.go; protoc-gen-go writes the Go \
-                    messages:\nprotoc --proto_path=. --go_out=out --go_opt=paths=source_relative \
+                    messages:\ngo install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12\n\
+                    protoc --proto_path=. --go_out=out --go_opt=paths=source_relative \
                     --go_opt=Minput.proto=x.y/z input.proto\n";
     assert_eq!((ended.status, &*ended.stderr), (Some(0), expected));
     fs::write(folder.path().join("out/input.pb.go"), "").expect("the folder must be writable");
     assert_eq!(run().stderr, "");
+}
+
+/// The note is complete: `protoc` finds the files of `parigot/v1` that a `.proto` imports.
+#[test]
+fn the_command_for_go_messages_finds_all_imports() {
+    let text = "syntax = \"proto3\";\nimport \"parigot/v1/id.proto\";\n\
+                service S { rpc Get(parigot.v1.Id) returns (parigot.v1.Id); }\n";
+    let folder = folder_with("input.proto", text);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(parigot());
+        command
+            .current_dir(folder.path())
+            .arg("generate")
+            .args(arguments);
+        let ended = Started::new(&mut command).wait();
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        ended.stderr
+    };
+    let lines = |protos: &str| {
+        format!("--proto_path=. --proto_path={protos} --go_out=out --go_opt=Minput.proto=x.y/z ")
+    };
+    let options = [
+        "--out",
+        "out",
+        "--opt",
+        "lang=go,Minput.proto=x.y/z",
+        "input.proto",
+    ];
+    let note = run(&options);
+    assert!(
+        note.contains("\nparigot generate --write-protos parigot-protos\nprotoc "),
+        "{note}"
+    );
+    assert!(note.contains(&lines("parigot-protos")), "{note}");
+    assert_eq!(run(&["--write-protos", "parigot-protos"]), "");
+    let written = folder.path().join("parigot-protos/parigot/v1/id.proto");
+    assert!(written.exists(), "{}", written.display());
+
+    let note = run(&[&["--write-protos", "build/protos"], &options[..]].concat());
+    assert!(!note.contains("--write-protos"), "{note}");
+    assert!(note.contains(&lines("build/protos")), "{note}");
+}
+
+#[test]
+fn an_error_enum_of_no_service_is_a_warning() {
+    let text = "syntax = \"proto3\";\nmessage M {}\nservice Loans { rpc Get(M) returns (M); }\n\
+                enum LoanErr { NO_ERROR = 0; }\n";
+    let folder = folder_with("input.proto", text);
+    let (ended, files) = generate(folder.path(), &[]);
+    let expected = "warning: input.proto:4:1: enum LoanErr is the error of no service: ";
+    assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
+    assert_eq!((ended.status, files.is_empty()), (Some(0), false));
 }
 
 /// The torture set of `tests/golden/compilers`, in Go.

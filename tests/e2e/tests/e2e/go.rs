@@ -56,7 +56,8 @@ fn a_method_that_go_lacks_is_unimplemented() {
     assert_eq!(
         ended.messages_of("driver"),
         [
-            "refuse: UNIMPLEMENTED, no such method: probe has no such method",
+            "refuse: UNIMPLEMENTED, no such method: probe has no such method; run `parigot check` \
+             to compare the schemas of caller and callee",
             "echo:1: 1 bytes"
         ]
     );

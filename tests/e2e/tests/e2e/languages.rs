@@ -26,7 +26,9 @@ fn case(what: &'static str, calls: &[&str], caller_logs: &[&str], callee_logs: &
 /// Returns cases in which the callee answers or fails.
 fn cases_of_callees() -> Vec<Case> {
     let held = "callee killed: echo was killed: held its thread beyond its budget of \
-                50 ms in echo.v1.Echo/Misbehave";
+                50 ms in echo.v1.Echo/Misbehave: await `yield_now` in long computations (in Go \
+                call `parigot.Yield`), or raise `budget`, for one method `budget_ms` and \
+                `budget_max`";
     let active = format!("spin: INTERNAL, {held}");
     let other = format!("hang: UNAVAILABLE, {held}");
     let gone = "echo:1: UNAVAILABLE, unreachable: echo is not running";
@@ -46,7 +48,8 @@ fn cases_of_callees() -> Vec<Case> {
             &[
                 "hanging",
                 "was killed: held its thread beyond its budget of 50 ms in \
-                 echo.v1.Echo/Misbehave",
+                 echo.v1.Echo/Misbehave: await `yield_now` in long computations (in Go call \
+                 `parigot.Yield`), or raise `budget`, for one method `budget_ms` and `budget_max`",
             ],
         ),
         case(

@@ -1,7 +1,9 @@
 //! Deployments that cannot start: each error points into the file, the status is 3, and no guest
 //! runs.
 
-use e2e::{App, Started, example, slow_to_compile};
+use std::process::Command;
+
+use e2e::{App, Started, example, parigot, slow_to_compile};
 
 fn greeting() -> Vec<u8> {
     std::fs::read(example().join("build/greeting.wasm"))
@@ -14,7 +16,7 @@ fn hello() -> Vec<u8> {
 }
 
 /// Next step for a wasm file that is not a guest.
-const BUILD_HELP: &str = "a guest is a library crate that uses parigot-guest of this version, \
+const BUILD_HELP: &str = "a guest is a `cdylib` crate that uses parigot-guest of this version, \
                           built for wasm32-unknown-unknown";
 
 /// Next step for two guests that export greeting.v1.Greeting.
@@ -65,6 +67,55 @@ fn a_missing_wasm_file() {
   help: build the guest, or correct the path, which is relative to the deployment file
 "#,
     );
+}
+
+/// Without `crate-type = ["cdylib"]`, cargo writes a Rust library beside the missing module.
+#[test]
+fn a_crate_without_cdylib_is_explained() {
+    for (app, file) in [
+        (
+            App::new(HELLO).with("libhello.rlib", "!<arch>"),
+            "hello.wasm",
+        ),
+        (
+            App::new("[program.hello]\nwasm = \"libhello.rlib\"\n")
+                .with("libhello.rlib", "!<arch>"),
+            "libhello.rlib",
+        ),
+    ] {
+        let ended = app.run();
+        let help = "help: build the crate as a module: write `crate-type = [\"cdylib\"]` below \
+                    `[lib]` in its Cargo.toml";
+        assert!(ended.stderr.contains(help), "{file}: {}", ended.stderr);
+        assert_eq!(ended.status, Some(3));
+    }
+}
+
+#[test]
+fn a_module_in_place_of_the_deployment_file() {
+    let app = App::new(HELLO).with("hello.wasm", hello());
+    let module = app.folder().join("hello.wasm");
+    let ended = Started::new(Command::new(parigot()).arg("run").arg(module)).wait();
+    let problem = "hello.wasm is a wasm module, not a deployment file";
+    assert!(ended.stderr.contains(problem), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("`parigot run app.toml`"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.status, Some(3));
+}
+
+#[test]
+fn arguments_of_a_program_without_dashes_have_a_tip() {
+    let mut command = Command::new(parigot());
+    let ended = Started::new(command.args(["run", "app.toml", "list"])).wait();
+    let tip = "tip: to pass 'list' to the program, use '-- list'";
+    assert!(ended.stderr.contains(tip), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(2));
+    let mut command = Command::new(parigot());
+    let ended = Started::new(command.args(["check", "app.toml", "list"])).wait();
+    assert!(!ended.stderr.contains("tip"), "{}", ended.stderr);
 }
 
 #[test]
@@ -187,15 +238,18 @@ fn a_guest_that_takes_too_long_to_compile() {
             .args(["--no-cache", "--compile-time", "100ms"]),
     )
     .wait();
-    let expected = r#"
+    let slow = "a busy machine or code with hundreds of nested blocks is slow";
+    let expected = format!(
+        r#"
   × `hello`: compiling hello.wasm takes longer than 0.1 s
    ╭─[app.toml:3:8]
  2 │ [program.hello]
  3 │ wasm = "hello.wasm"
    ·        ────────────
    ╰────
-  help: raise the limit with `--compile-time`; code with hundreds of nested blocks compiles slowly
-"#;
+  help: raise the limit with `--compile-time 10m`: {slow}
+"#
+    );
     assert_eq!(ended.stderr.trim(), expected.trim());
     assert_eq!(ended.status, Some(3));
 }
