@@ -86,8 +86,11 @@ pub(crate) fn cache_entry(data: &[u8]) {
     fuzzing::cache_entry(data);
 }
 
-/// All targets by name.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 8] = [
+/// Name of a target, and its function, which panics if an input breaks a reader.
+type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub(crate) const TARGETS: [Target; 8] = [
     ("cache_entry", cache_entry),
     ("control_block", control_block),
     ("deployment_file", deployment_file),
