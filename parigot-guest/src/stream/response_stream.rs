@@ -156,7 +156,7 @@ impl<M: Method> Stream for ResponseStream<M> {
     }
 }
 
-/// The call is cancelled by its [`Pending`]; the sink of its requests must see it, too.
+/// The call is cancelled by its `Pending`; the sink of its requests must see it, too.
 impl<M: Method> Drop for ResponseStream<M> {
     fn drop(&mut self) {
         self.call.close_sending();
