@@ -201,7 +201,9 @@ impl Record {
 
     /// Notes that the callee's reply is on its way to the caller, and that no fault holds it back.
     pub(super) fn release(&mut self, call: CallIndex) {
-        self.calls[call].is_answered = true;
+        let call = &mut self.calls[call];
+        // The host discards the reply to a cancelled call.
+        call.is_answered = !call.is_cancelled;
     }
 
     /// Records the end of a call, seen by its caller.

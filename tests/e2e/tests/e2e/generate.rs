@@ -116,18 +116,20 @@ fn output_equals_that_of_protoc_and_the_plugin() {
 
 #[test]
 fn errors_have_their_location() {
-    let check = |text: &str, expected: &str| {
+    let check_with = |options: &[&str], text: &str, expected: &str| {
         let folder = folder_with("input.proto", text);
-        let (ended, files) = generate(folder.path(), &[]);
+        let (ended, files) = generate(folder.path(), options);
         assert_eq!((ended.status, ended.stderr.trim_end()), (Some(1), expected));
         assert!(files.is_empty());
     };
-    check(
+    let check = |text, expected| check_with(&[], text, expected);
+    check_with(
+        &["lang=go", "Minput.proto=example.com/s"],
         "syntax = \"proto3\";\nservice S {\n  rpc A(stream M) returns (M);\n  rpc B(stream M) \
          returns (M);\n}\nmessage M {}",
-        "input.proto:3:3: method S.A streams its request, which is not supported; \
+        "input.proto:3:3: method S.A streams its request, which `lang=go` does not support yet; \
          `streaming=skip` leaves it out\n\
-         input.proto:4:3: method S.B streams its request, which is not supported; \
+         input.proto:4:3: method S.B streams its request, which `lang=go` does not support yet; \
          `streaming=skip` leaves it out",
     );
     check(
