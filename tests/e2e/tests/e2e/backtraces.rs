@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{App, Ended, guest};
+use e2e::{App, Ended, debug_guest, guest};
 
 /// Folder of the guests' crates.
 const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guests");
@@ -15,7 +15,7 @@ fn fail_by(deed: &str) -> Ended {
          [service.store]\nwasm = \"store.wasm\"\n"
     );
     let ended = App::new(&deployment)
-        .with("worker.wasm", guest("worker"))
+        .with("worker.wasm", debug_guest("worker"))
         .with("store.wasm", guest("store"))
         .run();
     assert_ne!(ended.status, Some(0), "{}", ended.stderr);
