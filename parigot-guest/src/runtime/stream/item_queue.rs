@@ -6,6 +6,7 @@ use core::cell::{Cell, RefCell};
 
 use parigot_abi::Credit;
 
+use super::waiter_slot::WaiterSlot;
 use crate::runtime::executor::Waiter;
 
 /// Items that have arrived and were not taken. Their number is limited by the credit that was
@@ -17,7 +18,7 @@ use crate::runtime::executor::Waiter;
 pub(crate) struct ItemQueue {
     items: RefCell<VecDeque<Box<[u8]>>>,
     /// The reader that waits for an item or the end.
-    waiter: Cell<Option<Waiter>>,
+    waiter: WaiterSlot,
     /// Set if no item will arrive any more.
     has_ended: Cell<bool>,
     /// Totals since the call began.
@@ -32,7 +33,7 @@ impl Default for ItemQueue {
     fn default() -> Self {
         ItemQueue {
             items: RefCell::default(),
-            waiter: Cell::default(),
+            waiter: WaiterSlot::default(),
             has_ended: Cell::new(false),
             taken: Cell::default(),
             granted: Cell::new(Credit::INITIAL),
@@ -78,7 +79,7 @@ impl ItemQueue {
     /// Registers the reader that waits because there is no item. Returns the new credit of the
     /// sender if the window grows.
     pub(crate) fn wait(&self, waiter: Waiter) -> Option<Credit> {
-        drop(self.waiter.replace(Some(waiter)));
+        self.waiter.set(waiter);
         let taken = self.taken.get();
         let before = self.taken_at_wait.replace(taken);
         let window = self.window.get();
@@ -100,10 +101,7 @@ impl ItemQueue {
 
     /// Returns true if the reader waits.
     pub(crate) fn is_awaited(&self) -> bool {
-        let waiter = self.waiter.take();
-        let is_awaited = waiter.is_some();
-        self.waiter.set(waiter);
-        is_awaited
+        self.waiter.is_set()
     }
 
     /// Forgets the reader that waits.

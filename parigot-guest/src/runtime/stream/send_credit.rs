@@ -4,6 +4,7 @@ use core::cell::Cell;
 
 use parigot_abi::Credit;
 
+use super::waiter_slot::WaiterSlot;
 use crate::runtime::executor::Waiter;
 
 /// Credit for the items that this guest sends on a stream.
@@ -14,7 +15,7 @@ pub(crate) struct SendCredit {
     /// Set if no item may be sent any more.
     is_closed: Cell<bool>,
     /// The sender that waits for credit.
-    waiter: Cell<Option<Waiter>>,
+    waiter: WaiterSlot,
 }
 
 impl Default for SendCredit {
@@ -23,7 +24,7 @@ impl Default for SendCredit {
             granted: Cell::new(Credit::INITIAL),
             sent: Cell::default(),
             is_closed: Cell::new(false),
-            waiter: Cell::default(),
+            waiter: WaiterSlot::default(),
         }
     }
 }
@@ -61,15 +62,12 @@ impl SendCredit {
 
     /// Registers the sender that waits.
     pub(crate) fn wait(&self, waiter: Waiter) {
-        drop(self.waiter.replace(Some(waiter)));
+        self.waiter.set(waiter);
     }
 
     /// Returns true if the sender waits.
     pub(crate) fn is_awaited(&self) -> bool {
-        let waiter = self.waiter.take();
-        let is_awaited = waiter.is_some();
-        self.waiter.set(waiter);
-        is_awaited
+        self.waiter.is_set()
     }
 
     /// Forgets the sender that waits.
