@@ -121,12 +121,18 @@ func (c *messageCall[T, E]) Arrive(frame abi.Frame) {
 		return
 	}
 	if err := decodeInto.Unmarshal(frame.Payload, c.out); err != nil {
-		message := fmt.Sprintf("the response cannot be decoded: %v; %s", err, compareSchemas)
-		call := callID(frame.ID)
-		c.fail(&CallError{Code: Internal, Cause: CauseAnswerLost, Message: message, Call: call})
+		c.fail(undecodableResponse("the response", err, frame.ID))
 		return
 	}
 	c.future.Complete(c.out, nil)
+}
+
+// undecodableResponse returns the error of a call with a response that cannot be decoded.
+func undecodableResponse(what string, err error, call [2]uint64) *CallError {
+	message := fmt.Sprintf("%s cannot be decoded: %v; %s", what, err, compareSchemas)
+	return &CallError{
+		Code: Internal, Cause: CauseAnswerLost, Message: message, Call: callID(call),
+	}
 }
 
 // call is a call in flight, and the hooks of its future.
@@ -186,6 +192,9 @@ func (c *call[T, E]) Open(headers []byte) {
 	}
 }
 
+// Stream returns nil: the method does not stream.
+func (c *call[T, E]) Stream() *guest.Stream { return nil }
+
 // arriveFailed ends the call if the reply is a failure, and reports whether it is.
 func (c *call[T, E]) arriveFailed(frame *abi.Frame, out T) bool {
 	c.unfollow()
@@ -241,19 +250,26 @@ func (c *call[T, E]) Interrupted() bool {
 }
 
 // abandon cancels the call. A reply already in transit is ignored.
-func (c *call[T, E]) abandon(why error) {
+func (c *call[T, E]) abandon(why error) { c.abandonWith(contextError(why)) }
+
+func (c *call[T, E]) abandonWith(err *CallError) {
 	if c.channel.guest.Cancel(c.number.Load()) {
-		c.fail(contextError(why))
+		c.fail(err)
 	}
 }
 
 func (c *call[T, E]) fail(err *CallError) {
 	c.unfollow()
+	var none T
+	c.future.Complete(none, c.named(err))
+}
+
+// named returns the error with the method that was called.
+func (c *call[T, E]) named(err *CallError) *CallError {
 	method := &c.channel.service.Methods[c.method]
 	err.Service, err.Method = c.channel.service.Name, method.Name
 	err.repeatable = method.Idempotency != IdempotencyUnknown
-	var none T
-	c.future.Complete(none, err)
+	return err
 }
 
 // unfollow stops following the context.

@@ -67,7 +67,7 @@ func ownMetadata(ctx context.Context) []byte {
 func outgoingMetadata(ctx context.Context) []byte {
 	own := ownMetadata(ctx)
 	in := guest.InboundOf(ctx)
-	if in == nil || in.Trace() == nil || guest.HasTrace(own) {
+	if in == nil || in.Trace() == "" || guest.HasTrace(own) {
 		return own
 	}
 	return append(own[:len(own):len(own)], in.Trace()...)

@@ -38,13 +38,17 @@ func locateDynamic(
 	if err != nil {
 		return nil, err
 	}
-	handle, names, err := g.Handle(service, binding)
+	handle, methods, err := g.Handle(service, binding)
 	if err != nil {
 		return nil, locateError(g, service, binding, howTo, err)
 	}
 	table := &Service{Name: service}
-	for _, name := range names {
-		table.Methods = append(table.Methods, Method{Name: name})
+	for _, method := range methods {
+		table.Methods = append(table.Methods, Method{
+			Name:             method.Name,
+			StreamsRequests:  method.Flags&abi.StreamsRequests != 0,
+			StreamsResponses: method.Flags&abi.StreamsResponses != 0,
+		})
 	}
 	return &DynamicClient{&Channel{g, table, handle}}, nil
 }
@@ -63,25 +67,43 @@ func (c *DynamicClient) Methods() []string {
 }
 
 // Call sends a request to the method of that name immediately, and returns the future of the
-// response. The call ends with ctx, as a call of a generated client does. Without such a method,
-// the request is not sent, and the call fails with [Unimplemented].
+// response. The call ends with ctx, as a call of a generated client does. Without such a method, or
+// if the method streams, the request is not sent, and the call fails with [Unimplemented].
 func (c *DynamicClient) Call(
 	ctx context.Context, method string, request []byte,
 ) *future.Method[[]byte, ErrorNumber] {
-	for index, known := range c.channel.service.Methods {
-		if known.Name == method {
-			call := &dynamicCall{}
-			call.ctx, call.channel, call.method = ctx, c.channel, uint32(index)
-			return call.begin(len(request), &guest.Outbound{Payload: request, Reply: call})
-		}
+	index, err := c.find(method, false, false)
+	if err != nil {
+		return future.Done[[]byte, ErrorNumber](nil, err)
 	}
-	return future.Done[[]byte, ErrorNumber](nil, &CallError{
+	call := &dynamicCall{}
+	call.ctx, call.channel, call.method = ctx, c.channel, index
+	return call.begin(len(request), &guest.Outbound{Payload: request, Reply: call})
+}
+
+// find returns the index of the method of that name, or an error if there is none, or if other
+// sides stream.
+func (c *DynamicClient) find(
+	method string, streamsRequests, streamsResponses bool,
+) (uint32, error) {
+	problem := fmt.Sprintf("%s has no method %s", c.Service(), method)
+	for index, known := range c.channel.service.Methods {
+		if known.Name != method {
+			continue
+		}
+		isSuch := known.StreamsRequests == streamsRequests
+		if isSuch && known.StreamsResponses == streamsResponses {
+			return uint32(index), nil
+		}
+		problem = fmt.Sprintf("%s/%s streams in other directions", c.Service(), method)
+	}
+	return 0, &CallError{
 		Code:    Unimplemented,
 		Cause:   CauseNoSuchMethod,
-		Message: fmt.Sprintf("%s has no method %s", c.Service(), method),
+		Message: problem,
 		Service: c.Service(),
 		Method:  method,
-	})
+	}
 }
 
 // dynamicCall is a call with the response in its wire form.

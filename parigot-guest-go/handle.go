@@ -87,14 +87,22 @@ func Handle[I, O proto.Message, E future.ErrorType](
 	}
 	return func(in *guest.Inbound, request []byte) {
 		decoded := newRequest()
-		if err := decodeInto.Unmarshal(request, decoded); err != nil {
-			message := fmt.Sprintf("the request cannot be decoded: %v; %s", err, compareSchemas)
-			detail := abi.Detail{Cause: abi.CauseUndecodable, Message: message}
-			in.Fail(abi.InvalidArgument, detail)
-			return
+		if decodeRequest(in, request, decoded) {
+			in.Serve(decoded, serveAndAnswer)
 		}
-		in.Serve(decoded, serveAndAnswer)
 	}
+}
+
+// decodeRequest decodes a request into an empty message. It answers the call and returns false if
+// the request cannot be decoded.
+func decodeRequest(in *guest.Inbound, request []byte, into proto.Message) bool {
+	err := decodeInto.Unmarshal(request, into)
+	if err != nil {
+		message := fmt.Sprintf("the request cannot be decoded: %v; %s", err, compareSchemas)
+		detail := abi.Detail{Cause: abi.CauseUndecodable, Message: message}
+		in.Fail(abi.InvalidArgument, detail)
+	}
+	return err == nil
 }
 
 func answer[E future.ErrorType](in *guest.Inbound, response proto.Message, err error) {

@@ -47,10 +47,11 @@ func WithMetadataBin(ctx context.Context, key string, value []byte) context.Cont
 //
 // Headers travel before the response, on success and on failure alike. Keys are in lower case by
 // convention. Only the host sets keys that begin with parigot-: such an entry is dropped, and the
-// log says so. Outside of a handler, and after its response, nothing happens.
+// log says so. So is a header that is set after the first response of a stream. Outside of a
+// handler, and after its response, nothing happens.
 func SetHeader(ctx context.Context, key, value string) {
 	if in := guest.InboundOf(ctx); in != nil && maySet(ctx, key, false) {
-		in.AddHeader(key, value)
+		addHeader(ctx, in, key, value)
 	}
 }
 
@@ -58,7 +59,26 @@ func SetHeader(ctx context.Context, key, value string) {
 // entry is dropped, and the log says so.
 func SetHeaderBin(ctx context.Context, key string, value []byte) {
 	if in := guest.InboundOf(ctx); in != nil && maySet(ctx, key, true) {
-		in.AddHeader(key, encodeBinary(value))
+		addHeader(ctx, in, key, encodeBinary(value))
+	}
+}
+
+func addHeader(ctx context.Context, in *guest.Inbound, key, value string) {
+	if !in.AddHeader(key, value) {
+		const late = "header %q dropped: the stream of responses has begun"
+		warn(ctx, fmt.Sprintf(late, key))
+	}
+}
+
+// SendHeaders sends the headers of the response now, which tells the caller that the stream has
+// begun. The first response of a stream sends them, too.
+//
+// Use it in a handler of a method that streams if the first response may take long: the default
+// deadline of the deployment covers only the time until the first message of the handler. In other
+// handlers, and outside of a handler, nothing happens.
+func SendHeaders(ctx context.Context) {
+	if in := guest.InboundOf(ctx); in != nil && in.Stream() != nil {
+		in.Stream().Open()
 	}
 }
 

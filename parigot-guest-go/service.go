@@ -29,6 +29,21 @@ type Method struct {
 	Budget      time.Duration // longest time that it may hold the thread; 0: the host's default
 	Deadline    time.Duration // longest duration of a call; 0: the host's default
 	Idempotency Idempotency   // effect of repeating a call
+
+	StreamsRequests  bool // callers stream requests
+	StreamsResponses bool // handlers stream responses
+}
+
+// flags returns the properties of the method in the manifest.
+func (m *Method) flags() abi.MethodFlags {
+	flags := abi.MethodFlags(m.Idempotency) << abi.IdempotencyShift
+	if m.StreamsRequests {
+		flags |= abi.StreamsRequests
+	}
+	if m.StreamsResponses {
+		flags |= abi.StreamsResponses
+	}
+	return flags
 }
 
 // Idempotency is the effect of repeating a call, as the .proto declares it with the option
@@ -74,7 +89,7 @@ func (s *Service) describe() abi.Service {
 			Name:       method.Name,
 			BudgetNS:   uint64(method.Budget),
 			DeadlineNS: uint64(method.Deadline),
-			Flags:      abi.MethodFlags(method.Idempotency) << abi.IdempotencyShift,
+			Flags:      method.flags(),
 		})
 	}
 	return described

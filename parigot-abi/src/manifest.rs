@@ -139,11 +139,18 @@ pub enum Idempotency {
     Idempotent,
 }
 
+/// Texts behind the name of a method that streams: see [`MethodFlags::name_suffix`].
+const REQUESTS: &str = " requests";
+const RESPONSES: &str = " responses";
+const BOTH: &str = " requests responses";
+
 impl MethodFlags {
     /// The caller streams requests.
     pub const STREAMS_REQUESTS: u32 = 1;
     /// The callee streams responses.
     pub const STREAMS_RESPONSES: u32 = 1 << 1;
+    /// No side streams.
+    pub const UNARY: MethodFlags = MethodFlags(0);
 
     /// Returns the flags of a unary method.
     ///
@@ -177,6 +184,54 @@ impl MethodFlags {
             0
         };
         MethodFlags(self.0 | requests | responses)
+    }
+
+    /// Returns the flags of the sides that stream, without all others. Equal for caller and callee
+    /// of a method, or its calls fail.
+    ///
+    /// ```
+    /// use parigot_abi::manifest::{Idempotency, MethodFlags};
+    ///
+    /// let flags = MethodFlags::new(Idempotency::Idempotent);
+    /// assert_eq!(flags.streams(), MethodFlags::UNARY);
+    /// ```
+    #[must_use]
+    pub const fn streams(self) -> Self {
+        MethodFlags(self.0 & (Self::STREAMS_REQUESTS | Self::STREAMS_RESPONSES))
+    }
+
+    /// Returns the text after the name of a method in [`Kind::Launched`](crate::Kind::Launched):
+    /// the sides that stream. Names have no spaces.
+    pub const fn name_suffix(self) -> &'static str {
+        match (self.streams_requests(), self.streams_responses()) {
+            (false, false) => "",
+            (true, false) => REQUESTS,
+            (false, true) => RESPONSES,
+            (true, true) => BOTH,
+        }
+    }
+
+    /// Splits a method in [`Kind::Launched`](crate::Kind::Launched) into its name and the flags of
+    /// the sides that stream.
+    ///
+    /// ```
+    /// use parigot_abi::manifest::MethodFlags;
+    ///
+    /// let (name, streams) = MethodFlags::split_name("Chat requests responses");
+    /// assert_eq!(name, "Chat");
+    /// assert!(streams.streams_requests() && streams.streams_responses());
+    /// assert_eq!(MethodFlags::split_name("Last"), ("Last", MethodFlags::UNARY));
+    /// ```
+    pub fn split_name(method: &str) -> (&str, Self) {
+        let (name, streams) = method.split_at(method.find(' ').unwrap_or(method.len()));
+        let requests = streams == REQUESTS || streams == BOTH;
+        let responses = streams == RESPONSES || streams == BOTH;
+        (name, Self::UNARY.with_streams(requests, responses))
+    }
+
+    /// Reports whether neither side streams.
+    pub const fn is_unary(self) -> bool {
+        self.streams().0 == 0
     }
 
     /// Reports whether the caller streams requests.

@@ -28,5 +28,5 @@
 //
 // Goroutines run in parallel, so the race detector is useful; in a wasm guest they share one
 // thread. There are no time budgets, and no limits on memory or on calls in flight. A panic ends
-// the test. Calls, deadlines, cancellation, launch and exit work as on a host.
+// the test. Calls, streams, deadlines, cancellation, launch and exit work as on a host.
 package parigottest

@@ -58,8 +58,10 @@ type binding struct {
 }
 
 type methodBinding struct {
-	index    int // -1 if the callee lacks the method
+	index    int // -1 if the callee lacks the method, or streams in other directions
 	deadline time.Duration
+
+	streamsRequests, streamsResponses bool
 }
 
 // transit is a call in flight.
@@ -68,6 +70,8 @@ type transit struct {
 	callerNumber, atCallee uint64
 	id                     id.CallID
 	timer                  *time.Timer
+	endsWithFrame          bool // the timer ends with the first frame of the callee
+	requests, responses    flow
 }
 
 func newBinding(handle int, required abi.Service, callee *Guest, index int) binding {
@@ -76,14 +80,20 @@ func newBinding(handle int, required abi.Service, callee *Guest, index int) bind
 	if required.ByName() {
 		required.Methods = exported.Methods
 		for _, method := range exported.Methods {
-			b.methodNames = abi.AppendPair(b.methodNames, strconv.Itoa(handle), method.Name)
+			name := method.Name + method.Flags.NameSuffix()
+			b.methodNames = abi.AppendPair(b.methodNames, strconv.Itoa(handle), name)
 		}
 	}
 	for _, wanted := range required.Methods {
 		method := methodBinding{index: -1}
 		for k, offered := range exported.Methods {
-			if offered.Name == wanted.Name {
-				method = methodBinding{k, time.Duration(offered.DeadlineNS)}
+			if offered.Name == wanted.Name && offered.Flags.Streams() == wanted.Flags.Streams() {
+				method = methodBinding{
+					index:            k,
+					deadline:         time.Duration(offered.DeadlineNS),
+					streamsRequests:  offered.Flags&abi.StreamsRequests != 0,
+					streamsResponses: offered.Flags&abi.StreamsResponses != 0,
+				}
 			}
 		}
 		b.methods = append(b.methods, method)
@@ -201,10 +211,13 @@ func (g *Guest) route(frame *abi.Frame, payload []byte) {
 		g.routeCall(frame, payload)
 	case abi.KindOpen:
 		if call := g.inbound[frame.Number]; call != nil && call.isOutstanding() {
+			call.hasBegun()
 			open := frameOf(abi.KindOpen, call.callerNumber)
 			open.Metadata = frame.Metadata
 			call.caller.post(open)
 		}
+	case abi.KindItem, abi.KindCredit, abi.KindEnd:
+		g.routeStream(frame, payload)
 	case abi.KindCancel:
 		if call := g.outbound[frame.Number]; call != nil {
 			call.cancel()
@@ -257,6 +270,8 @@ func (g *Guest) routeCall(frame *abi.Frame, payload []byte) {
 		callee:       b.callee,
 		callerNumber: frame.Number,
 		id:           id.New[id.Call](),
+		requests:     newFlow(method.streamsRequests),
+		responses:    newFlow(method.streamsResponses),
 	}
 	switch {
 	case b.callee.phase == ended:
@@ -271,12 +286,15 @@ func (g *Guest) routeCall(frame *abi.Frame, payload []byte) {
 	g.outbound[call.callerNumber] = call
 	b.callee.inbound[call.atCallee] = call
 
-	deadline := g.deadline(frame, method)
+	deadline, isDefault := g.deadline(frame, method)
 	call.timer = time.AfterFunc(time.Until(deadline), call.expire)
 	incoming := frameOf(abi.KindCall, call.atCallee)
 	incoming.Service = b.service
 	incoming.Method = uint32(method.index)
-	incoming.DeadlineNS = b.callee.guest.NS(deadline)
+	call.endsWithFrame = isDefault && (method.streamsRequests || method.streamsResponses)
+	if !call.endsWithFrame { // else the handler's own calls would inherit the deadline
+		incoming.DeadlineNS = b.callee.guest.NS(deadline)
+	}
 	if frame.DeadlineNS == abi.NoDeadline {
 		incoming.Flags |= abi.FlagDefaultDeadline
 	}
@@ -286,14 +304,17 @@ func (g *Guest) routeCall(frame *abi.Frame, payload []byte) {
 	b.callee.post(incoming)
 }
 
-func (g *Guest) deadline(frame *abi.Frame, method methodBinding) time.Time {
+// deadline returns the deadline of a call, and reports whether it is the default of the host.
+func (g *Guest) deadline(
+	frame *abi.Frame, method methodBinding,
+) (deadline time.Time, isDefault bool) {
 	switch {
 	case frame.DeadlineNS != abi.NoDeadline:
-		return g.guest.Time(frame.DeadlineNS)
+		return g.guest.Time(frame.DeadlineNS), false
 	case method.deadline != 0:
-		return time.Now().Add(method.deadline)
+		return time.Now().Add(method.deadline), false
 	}
-	return time.Now().Add(deadlineDefault)
+	return time.Now().Add(deadlineDefault), true
 }
 
 func (g *Guest) routeReply(frame *abi.Frame, payload []byte) {
@@ -346,6 +367,14 @@ func (c *transit) end() bool {
 
 // isOutstanding reports whether the caller waits for the call.
 func (c *transit) isOutstanding() bool { return c.caller.outbound[c.callerNumber] == c }
+
+// hasBegun ends the wait for the first frame of the callee, which is the only time that the default
+// deadline covers if the method streams.
+func (c *transit) hasBegun() {
+	if c.endsWithFrame {
+		c.timer.Stop()
+	}
+}
 
 // cancel ends the call, and cancels it at the callee.
 func (c *transit) cancel() {

@@ -10,15 +10,19 @@ use core::pin::Pin;
 use core::task::{self, Poll};
 use core::time::Duration;
 
+use parigot_abi::manifest::MethodFlags;
+
 use crate::call::Channel;
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
-use crate::failure::{ErrorEnum, Failure};
+use crate::error_number::ErrorNumber;
 use crate::metadata::Metadata;
 use crate::pending::{Pending, trailers};
 use crate::runtime::outbound::{Reply, frame_at, has_response};
-use crate::status::{Rpc, ServiceError, Status};
+use crate::status::{Rpc, Status};
+use crate::stream::call::open;
+use crate::stream::dynamic::{DynamicRequests, DynamicResponses};
 
 /// A client without generated code, for example in a gateway or a tool: the service is named at run
 /// time.
@@ -44,8 +48,14 @@ use crate::status::{Rpc, ServiceError, Status};
 #[derive(Clone)]
 pub struct DynamicClient {
     channel: Channel,
-    /// Names; calls name a method by its index here.
-    methods: Rc<[Cow<'static, str>]>,
+    /// Calls name a method by its index here.
+    methods: Rc<[DynamicMethod]>,
+}
+
+struct DynamicMethod {
+    name: Cow<'static, str>,
+    /// The sides that stream.
+    streams: MethodFlags,
 }
 
 impl DynamicClient {
@@ -77,12 +87,20 @@ impl DynamicClient {
         let channel = Channel::to(cx, service, index)?;
         let methods = if service.is_by_name() {
             let names = cx.guest.lifecycle.launching.methods_of(index);
-            names.map(|name| Cow::Owned(String::from(name))).collect()
+            names
+                .map(|(name, streams)| DynamicMethod {
+                    name: Cow::Owned(name.into()),
+                    streams,
+                })
+                .collect()
         } else {
             service
                 .methods
                 .iter()
-                .map(|method| Cow::Borrowed(method.name()))
+                .map(|method| DynamicMethod {
+                    name: Cow::Borrowed(method.name()),
+                    streams: method.flags().streams(),
+                })
                 .collect()
         };
         Ok(DynamicClient { channel, methods })
@@ -96,32 +114,74 @@ impl DynamicClient {
     /// Returns the names of the methods: those of the generated client if the guest requires the
     /// service by its client, otherwise those of the exporter.
     pub fn methods(&self) -> impl Iterator<Item = &str> {
-        self.methods.iter().map(|name| &**name)
+        self.methods.iter().map(|method| &*method.name)
     }
 
     /// Sends a request at once to the method with this name. Returns the call, which completes with
     /// the response.
     ///
-    /// Deadlines and limits are those of a generated client. If the service has no such method, the
-    /// call is not sent, and fails with `UNIMPLEMENTED`.
+    /// Deadlines and limits are those of a generated client. If the service has no such method, or
+    /// if the method streams, the call is not sent, and fails with `UNIMPLEMENTED`.
     pub fn call(&self, method: &str, request: &[u8]) -> DynamicCall {
-        match self.methods.iter().position(|name| name == method) {
-            Some(index) => {
+        let (pending, rpc) = self.begin(method, |streams| streams.is_unary(), request);
+        DynamicCall { pending, rpc }
+    }
+
+    /// Sends a request at once to the method with this name, whose responses stream. Otherwise as
+    /// [`DynamicClient::call`].
+    pub fn server_stream(&self, method: &str, request: &[u8]) -> DynamicResponses {
+        let is_such =
+            |streams: MethodFlags| !streams.streams_requests() && streams.streams_responses();
+        let (pending, rpc) = self.begin(method, is_such, request);
+        DynamicResponses::new(&open(&pending), pending, rpc, true)
+    }
+
+    /// Begins a call of the method with this name, whose requests stream. If its responses do not
+    /// stream, the one response is the only item of [`DynamicResponses`]. Otherwise as
+    /// [`DynamicClient::call`].
+    ///
+    /// ```
+    /// # use parigot_guest::{DynamicClient, Error};
+    /// # async fn example(feed: &DynamicClient) -> Result<(), Error> {
+    /// let (mut requests, mut responses) = feed.stream("Chat");
+    /// requests.send(b"\x0a\x02hi").await?;
+    /// requests.finish();
+    /// while let Some(response) = responses.next().await? {
+    ///     // …
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stream(&self, method: &str) -> (DynamicRequests, DynamicResponses) {
+        let (pending, rpc) = self.begin(method, MethodFlags::streams_requests, &[]);
+        let known = self.methods.iter().find(|known| known.name == method);
+        let is_stream = known.is_some_and(|known| known.streams.streams_responses());
+        let call = open(&pending);
+        (
+            DynamicRequests::new(&call, rpc.clone()),
+            DynamicResponses::new(&call, pending, rpc, is_stream),
+        )
+    }
+
+    /// Begins a call of the method with this name if its sides stream as expected.
+    fn begin(
+        &self,
+        method: &str,
+        is_expected: impl Fn(MethodFlags) -> bool,
+        request: &[u8],
+    ) -> (Pending, Rpc) {
+        let service = self.service();
+        let mut methods = self.methods.iter();
+        let refused = match methods.position(|known| known.name == method) {
+            Some(index) if is_expected(self.methods[index].streams) => {
                 let pending = self.channel.call_bytes(index as u32, request);
-                DynamicCall {
-                    pending,
-                    rpc: self.rpc(self.methods[index].clone()),
-                }
+                return (pending, self.rpc(self.methods[index].name.clone()));
             }
-            None => {
-                let status =
-                    Status::no_such_method(format!("{} has no method {method}", self.service()));
-                DynamicCall {
-                    pending: self.channel.refuse(status),
-                    rpc: self.rpc(String::from(method).into()),
-                }
-            }
-        }
+            Some(_) => format!("{service}/{method} streams in other directions"),
+            None => format!("{service} has no method {method}"),
+        };
+        let pending = self.channel.refuse(Status::no_such_method(refused));
+        (pending, self.rpc(String::from(method).into()))
     }
 
     fn rpc(&self, method: Cow<'static, str>) -> Rpc {
@@ -166,32 +226,6 @@ impl fmt::Debug for DynamicClient {
         f.debug_struct("DynamicClient")
             .field("service", &self.service())
             .finish_non_exhaustive()
-    }
-}
-
-/// A number of a service's error enum, whose names are not known without generated code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ErrorNumber(pub i32);
-
-impl fmt::Display for ErrorNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the service failed with error {}", self.0)
-    }
-}
-
-impl core::error::Error for ErrorNumber {}
-
-impl ErrorEnum for ErrorNumber {}
-
-impl ServiceError for ErrorNumber {
-    type Failure = Failure<Self>;
-
-    fn from_number(number: i32) -> Option<Self> {
-        Some(ErrorNumber(number))
-    }
-
-    fn number(&self) -> i32 {
-        self.0
     }
 }
 

@@ -63,7 +63,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! Programs read standard input and write standard output with [`stdio`].
+//! Programs read standard input and write standard output with [`stdio`]. Guests keep state in a
+//! [`kv`] store.
 //!
 //! # Streams
 //!
@@ -202,11 +203,13 @@ pub mod creation;
 mod detached;
 mod dynamic;
 mod error;
+mod error_number;
 mod exit;
 mod extras;
 mod failure;
 pub mod future;
 pub mod job;
+pub mod kv;
 mod launch;
 mod log;
 mod metadata;
@@ -246,8 +249,9 @@ pub use call::{Call, CallWithMetadata, Channel, Client};
 pub use clock::{Instant, Sleep};
 pub use context::Context;
 pub use detached::{Detached, YieldNow};
-pub use dynamic::{DynamicCall, DynamicCallWithMetadata, DynamicClient, ErrorNumber};
+pub use dynamic::{DynamicCall, DynamicCallWithMetadata, DynamicClient};
 pub use error::{CallError, Error, LocateError, NotReady};
+pub use error_number::ErrorNumber;
 pub use exit::{Exit, ExitFuture};
 pub use extras::Extras;
 pub use failure::{ErrorEnum, Failure};
@@ -264,6 +268,7 @@ pub use service_info::{Descriptors, MethodInfo, Requirement, Service};
 pub use status::{ServiceError, Status};
 pub use stream::client_stream::ClientStream;
 pub use stream::closed::{Closed, TrySendError};
+pub use stream::dynamic::{DynamicRequests, DynamicResponses};
 pub use stream::request_sink::RequestSink;
 pub use stream::requests::Requests;
 pub use stream::response_stream::ResponseStream;

@@ -197,14 +197,19 @@ impl MethodInfo {
         self.streams_requests || self.streams_responses
     }
 
+    /// Returns the flags in the manifest.
+    pub(crate) const fn flags(&self) -> MethodFlags {
+        MethodFlags::new(self.idempotency)
+            .with_streams(self.streams_requests, self.streams_responses)
+    }
+
     fn describe(&self) -> manifest::Method {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         manifest::Method {
             name: self.name.into(),
             budget_ns: ns(self.budget),
             deadline_ns: ns(self.deadline),
-            flags: MethodFlags::new(self.idempotency)
-                .with_streams(self.streams_requests, self.streams_responses),
+            flags: self.flags(),
         }
     }
 }

@@ -142,6 +142,16 @@ impl Status {
         )
     }
 
+    /// Creates the status of a call that this guest has cancelled because a request of its stream
+    /// is larger than the host accepts. Unlike [`Status::too_large`], the call may have begun.
+    pub(crate) fn item_too_large(bytes: usize, bytes_max: u32) -> Self {
+        Self::of(
+            Code::ResourceExhausted,
+            Cause::Cancelled,
+            too_long("request", bytes, bytes_max),
+        )
+    }
+
     /// Creates the status of a call whose response is larger than the host accepts.
     pub(crate) fn answer_too_large(bytes: usize, bytes_max: u32) -> Self {
         Self::of(

@@ -115,20 +115,6 @@ pub enum Error {
         at: Location,
     },
 
-    /// Method that streams, in a language that does not support it yet.
-    #[error(
-        "{at}: method {method} streams its {what}, which `lang=go` does not support yet; \
-         `streaming=skip` leaves it out"
-    )]
-    Streaming {
-        /// `Greeting.Watch`.
-        method: String,
-        /// `request`, `response` or both.
-        what: &'static str,
-        /// The method.
-        at: Location,
-    },
-
     /// Two names of one scope that are spelled the same in Rust.
     #[error("{at}: {first} and {second} are both `{rust}` in Rust")]
     NameClash {
@@ -387,7 +373,6 @@ impl Error {
             Self::Malformed { at, .. }
             | Self::Syntax { at, .. }
             | Self::Feature { at, .. }
-            | Self::Streaming { at, .. }
             | Self::NameClash { at, .. }
             | Self::ModuleClash { at, .. }
             | Self::GoNameClash { at, .. }

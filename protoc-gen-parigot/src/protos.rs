@@ -7,7 +7,7 @@ use std::path::Path;
 pub const OPTIONS_PROTO_NAME: &str = "parigot/v1/options.proto";
 
 /// The `.proto` files that users may import: name and text of each.
-pub const PROTOS: [(&str, &str); 3] = [
+pub const PROTOS: [(&str, &str); 4] = [
     (
         OPTIONS_PROTO_NAME,
         include_str!("../proto/parigot/v1/options.proto"),
@@ -19,6 +19,10 @@ pub const PROTOS: [(&str, &str); 3] = [
     (
         "parigot/stdio/v1/stdio.proto",
         include_str!("../proto/parigot/stdio/v1/stdio.proto"),
+    ),
+    (
+        "parigot/kv/v1/kv.proto",
+        include_str!("../proto/parigot/kv/v1/kv.proto"),
     ),
 ];
 

@@ -50,7 +50,9 @@ kinds! {
     /// The payload is a `u32` handle for each required service, in the manifest's order. The
     /// metadata lists the methods of services required
     /// [by name](crate::manifest::Service::is_by_name): the key is the index of the requirement
-    /// as a decimal number, the value is a method's name, in the order of the indices in calls.
+    /// as a decimal number, the value is a method's name, in the order of the indices in calls. The
+    /// words ` requests` and ` responses` follow the name if these stream:
+    /// `Chat requests responses`.
     /// The guest sends a reply with
     /// [`LAUNCH_NUMBER`](crate::frame::LAUNCH_NUMBER) once it can serve calls.
     Launched = 2;

@@ -1,6 +1,9 @@
 package abi
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // Manifest lists the services that a guest exports and requires.
 type Manifest struct {
@@ -47,6 +50,44 @@ const (
 	// 1 no side effects, 2 idempotent.
 	IdempotencyShift = 2
 )
+
+// Texts behind the name of a method in the metadata of [KindLaunched].
+const (
+	requestsSuffix  = " requests"
+	responsesSuffix = " responses"
+)
+
+// Streams returns the flags of the sides that stream, without all others.
+func (f MethodFlags) Streams() MethodFlags { return f & (StreamsRequests | StreamsResponses) }
+
+// NameSuffix returns the text behind the name of a method in the metadata of [KindLaunched]: the
+// sides that stream.
+func (f MethodFlags) NameSuffix() (suffix string) {
+	if f&StreamsRequests != 0 {
+		suffix += requestsSuffix
+	}
+	if f&StreamsResponses != 0 {
+		suffix += responsesSuffix
+	}
+	return suffix
+}
+
+// SplitMethodName splits a method in the metadata of [KindLaunched] into its name and the flags of
+// the sides that stream.
+func SplitMethodName(method string) (name string, streams MethodFlags) {
+	end := strings.IndexByte(method, ' ')
+	if end < 0 {
+		return method, 0
+	}
+	for _, flags := range []MethodFlags{
+		StreamsRequests, StreamsResponses, StreamsRequests | StreamsResponses,
+	} {
+		if method[end:] == flags.NameSuffix() {
+			streams = flags
+		}
+	}
+	return method[:end], streams
+}
 
 // ReadManifest reads the payload of a manifest frame.
 func ReadManifest(payload []byte) (Manifest, error) {

@@ -32,6 +32,16 @@ func (c Credit) Permits(sent Credit) bool {
 	return sent.Items < c.Items && sent.Bytes < c.Bytes
 }
 
+// WithItem returns the numbers with one more item of that size, in bytes.
+func (c Credit) WithItem(bytes int) Credit {
+	return Credit{Items: c.Items + 1, Bytes: c.Bytes + uint64(bytes)}
+}
+
+// Max returns the higher number of items and the higher number of bytes.
+func (c Credit) Max(other Credit) Credit {
+	return Credit{Items: max(c.Items, other.Items), Bytes: max(c.Bytes, other.Bytes)}
+}
+
 // StreamFrame is a frame that only streams have, checked.
 type StreamFrame struct {
 	Kind     Kind   // KindItem, KindCredit or KindEnd

@@ -29,7 +29,11 @@ type Outbox interface {
 type Guest struct {
 	Pool
 	// Clock returns the time on the guest's monotonic clock, in nanoseconds.
-	Clock  func() uint64
+	Clock func() uint64
+	// MustYield reports whether the host requests the end of the turn. If MustYield is nil, it
+	// never does.
+	MustYield func() bool
+
 	outbox Outbox
 	epoch  time.Time // zero of the guest's monotonic clock
 
@@ -135,6 +139,14 @@ func (g *Guest) Resting() int {
 // Idle ends the turn if no goroutine has anything to do. A goroutine without work calls Idle. If no
 // other goroutine has work, Idle returns true, in another turn.
 func (g *Guest) Idle() bool { return g.EndTurn != nil && g.EndTurn() }
+
+// giveWay lets the host end the turn if it requests that. A goroutine whose stream always has an
+// item or credit calls giveWay for each item; otherwise it would hold the thread.
+func (g *Guest) giveWay() {
+	if g.MustYield != nil && g.MustYield() {
+		g.Yield()
+	}
+}
 
 // Time converts nanoseconds on the guest's monotonic clock to a time.
 func (g *Guest) Time(ns uint64) time.Time { return g.epoch.Add(time.Duration(min(ns, 1<<63-1))) }

@@ -20,10 +20,12 @@ type Inbound struct {
 	service, method uint32
 	deadline        uint64
 	id              [2]uint64
-	metadata, trace []byte
+	metadata        []byte
+	trace           string          // trace context of the call, as metadata
 	base            context.Context // source of the context's values
 	request         proto.Message
 	serve           func(*Inbound, proto.Message)
+	stream          *Stream // nil if the method does not stream
 
 	mu       lock.Mutex
 	headers  []byte // of the response, in their wire form
@@ -62,8 +64,15 @@ func (in *Inbound) Metadata(key string) (value string, ok bool) { return valueOf
 // MetadataBytes returns the metadata of the call, in its wire form.
 func (in *Inbound) MetadataBytes() []byte { return in.metadata }
 
-// Trace returns the trace context of the call as metadata, or nil if there is none.
-func (in *Inbound) Trace() []byte { return in.trace }
+// Trace returns the trace context of the call as metadata, or an empty text if there is none.
+func (in *Inbound) Trace() string { return in.trace }
+
+// OpenStream makes the call one that streams. It is called before the call is served: frames of the
+// stream may follow in the same turn.
+func (in *Inbound) OpenStream() { in.stream = newStream(in.guest, in) }
+
+// Stream returns the stream of the call, or nil if the method does not stream.
+func (in *Inbound) Stream() *Stream { return in.stream }
 
 // Serve runs serve on a goroutine that may block, unless the call is cancelled or its deadline
 // passes before the goroutine starts.
@@ -172,8 +181,16 @@ func (in *Inbound) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// cancel ends the context.
+// cancel ends the context, and then the stream: a goroutine that waits for the stream finds out why
+// the stream has ended.
 func (in *Inbound) cancel() {
+	in.endContext()
+	if in.stream != nil {
+		in.stream.discard()
+	}
+}
+
+func (in *Inbound) endContext() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.err != nil {
@@ -192,8 +209,12 @@ func (in *Inbound) cancel() {
 	in.after = nil
 }
 
-// take removes the call from the guest, and reports whether the call was not answered before.
+// take removes the call from the guest, and reports whether the call was not answered before. It
+// closes the stream, so that no item follows the reply.
 func (in *Inbound) take() bool {
+	if in.stream != nil {
+		in.stream.close()
+	}
 	g := in.guest
 	g.mu.Lock()
 	_, isUnanswered := g.inbound.take(in.number)
@@ -204,11 +225,25 @@ func (in *Inbound) take() bool {
 	return isUnanswered
 }
 
-// AddHeader adds a header to the response.
-func (in *Inbound) AddHeader(key, value string) {
+// AddHeader adds a header to the response. It reports false if the headers are sent already, since
+// the stream of responses has begun.
+func (in *Inbound) AddHeader(key, value string) bool {
+	if in.stream != nil && in.stream.hasOpened() {
+		return false
+	}
 	in.mu.Lock()
 	in.headers = abi.AppendPair(in.headers, key, value)
 	in.mu.Unlock()
+	return true
+}
+
+// takeHeaders returns the headers that were added, once.
+func (in *Inbound) takeHeaders() []byte {
+	in.mu.Lock()
+	headers := in.headers
+	in.headers = nil
+	in.mu.Unlock()
+	return headers
 }
 
 // AddTrailer adds a trailer to the response.
@@ -219,7 +254,7 @@ func (in *Inbound) AddTrailer(key, value string) {
 }
 
 // Respond answers with a message, or with a failure if the message cannot be encoded. The message
-// must not exceed the host's limit.
+// must not exceed the host's limit. Without a message, the response is empty.
 func (in *Inbound) Respond(message proto.Message) {
 	if !in.take() {
 		return
@@ -270,7 +305,8 @@ func (in *Inbound) open() abi.Frame {
 	in.mu.Lock()
 	headers, trailers := in.headers, in.trailers
 	in.mu.Unlock()
-	if len(headers) > 0 {
+	// A header may have been added while another goroutine sent the first item.
+	if len(headers) > 0 && (in.stream == nil || !in.stream.hasOpened()) {
 		open := abi.Frame{Header: abi.NewHeader(abi.KindOpen), Metadata: headers}
 		open.Number = in.number
 		in.guest.send(open)

@@ -99,9 +99,10 @@ var (
 		"await parigot.Launch(ctx) before this call")
 )
 
-// Handle returns the handle of a required service, and the names of its methods in the order of
-// their indices in calls. The name of the binding is empty for a requirement without one.
-func (g *Guest) Handle(service, binding string) (handle uint32, methods []string, err error) {
+// Handle returns the handle of a required service, and its methods in the order of their indices in
+// calls. Only their names and the flags of the sides that stream are set if the service is required
+// by name. The name of the binding is empty for a requirement without one.
+func (g *Guest) Handle(service, binding string) (uint32, []abi.Method, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.declared == nil {
@@ -132,18 +133,18 @@ func (g *Guest) Bindings(service string) (bindings []string) {
 	return bindings
 }
 
-// methodsOf returns the names of the methods of a required service.
-func (d *declaration) methodsOf(index int) (methods []string) {
+// methodsOf returns the methods of a required service.
+func (d *declaration) methodsOf(index int) []abi.Method {
 	required := &d.Requires[index]
-	for _, method := range required.Methods {
-		methods = append(methods, method.Name)
+	if !required.ByName() {
+		return required.Methods
 	}
-	if required.ByName() {
-		key := strconv.Itoa(index)
-		for _, pair := range d.methods {
-			if pair.Key == key {
-				methods = append(methods, pair.Value)
-			}
+	key := strconv.Itoa(index)
+	var methods []abi.Method
+	for _, pair := range d.methods {
+		if pair.Key == key {
+			name, streams := abi.SplitMethodName(pair.Value)
+			methods = append(methods, abi.Method{Name: name, Flags: streams})
 		}
 	}
 	return methods

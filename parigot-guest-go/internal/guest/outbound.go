@@ -12,6 +12,8 @@ type Reply interface {
 	Open(headers []byte)
 	// Arrive reads the reply. The memory of the frame is reused after Arrive returns.
 	Arrive(frame abi.Frame)
+	// Stream returns the stream of the call, or nil if the method does not stream.
+	Stream() *Stream
 }
 
 // Outbound is an outgoing call. The request is either a message or, if Request is nil, a payload.
@@ -60,10 +62,17 @@ func (g *Guest) Cancel(number uint64) bool {
 	return true
 }
 
-// forget removes an outgoing call. It reports whether the call was still outstanding.
+// forget removes an outgoing call, and closes its stream. It reports whether the call was still
+// outstanding.
 func (g *Guest) forget(number uint64) bool {
 	g.mu.Lock()
-	_, isOutstanding := g.calls.take(number)
+	reply, isOutstanding := g.calls.take(number)
 	g.mu.Unlock()
-	return isOutstanding
+	if !isOutstanding {
+		return false
+	}
+	if stream := reply.Stream(); stream != nil {
+		stream.discard()
+	}
+	return true
 }

@@ -26,7 +26,7 @@ func (g *Guest) Take(frame abi.Frame) error {
 	case abi.KindOpen:
 		g.takeOpen(&frame)
 	case abi.KindItem, abi.KindCredit, abi.KindEnd:
-		return errors.New("expected no frame of a stream: this guest has no methods that stream")
+		return g.takeStreamFrame(&frame)
 	case abi.KindCancel:
 		g.takeCancel(frame.Number)
 	case abi.KindStop:
@@ -79,9 +79,42 @@ func (g *Guest) takeReply(frame abi.Frame) {
 	g.mu.Lock()
 	reply, isOutstanding := g.calls.take(frame.Number)
 	g.mu.Unlock()
-	if isOutstanding { // else the call was cancelled
-		reply.Arrive(frame)
+	if !isOutstanding { // the call was cancelled
+		return
 	}
+	if stream := reply.Stream(); stream != nil {
+		stream.close()
+	}
+	reply.Arrive(frame)
+}
+
+// takeStreamFrame passes an item, a credit or an end to the stream of its call, unless the call has
+// ended.
+func (g *Guest) takeStreamFrame(frame *abi.Frame) error {
+	read, err := abi.ReadStreamFrame(frame)
+	if err != nil {
+		return err
+	}
+	if stream := g.streamOf(&read); stream != nil {
+		stream.take(&read)
+	}
+	return nil
+}
+
+// streamOf returns the stream that the frame belongs to, or nil.
+func (g *Guest) streamOf(frame *abi.StreamFrame) *Stream {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if frame.ToCallee {
+		if in, isServed := g.inbound.get(frame.Number); isServed {
+			return in.stream
+		}
+		return nil
+	}
+	if reply, isOutstanding := g.calls.get(frame.Number); isOutstanding {
+		return reply.Stream()
+	}
+	return nil
 }
 
 func (g *Guest) takeCall(frame *abi.Frame) {

@@ -8,17 +8,17 @@ const (
 	traceState  = "tracestate"
 )
 
-// traceOf returns the trace context in metadata, as metadata, or nil if there is none.
-func traceOf(metadata []byte) []byte {
+// traceOf returns the trace context in metadata, as metadata, or an empty text if there is none.
+func traceOf(metadata []byte) string {
 	parent, ok := valueOf(metadata, traceParent)
 	if !ok {
-		return nil
+		return ""
 	}
 	trace := abi.AppendPair(nil, traceParent, parent)
 	if state, ok := valueOf(metadata, traceState); ok {
 		trace = abi.AppendPair(trace, traceState, state)
 	}
-	return trace
+	return string(trace)
 }
 
 // HasTrace reports whether metadata contains a trace context.

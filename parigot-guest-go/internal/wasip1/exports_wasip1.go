@@ -55,6 +55,7 @@ func exportOpen() uint32 {
 	control.SetMarkingAddress(address(&writeBarrier))
 	theGuest = guest.New(&sent, time.Now())
 	theGuest.MayBegin = mayBegin
+	theGuest.MustYield = control.YieldNow
 	guest.SetCurrent(theGuest)
 	theGuest.EndTurn = endTurn
 	theGuest.Clock = func() uint64 { return turnNS }

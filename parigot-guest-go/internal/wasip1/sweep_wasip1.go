@@ -34,7 +34,7 @@ func endTurnsOfSweep() {
 	for runtime.Gosched(); anyRunnable(); runtime.Gosched() {
 		if isPulled && theGuest.Declared() && !mayBegin() {
 			timersUnknown = timersUnknown || control.TimersMoved()
-			isCut = true
+			isCut, mayBeStale = true, true
 			yieldToHost()
 			isCut = false
 		}

@@ -21,6 +21,11 @@ var (
 	// timersUnknown is true if a turn has ended before the scheduler could tell the host when the
 	// next timer is due.
 	timersUnknown bool
+	// mayBeStale is true if endIdleTurns may have been woken in an earlier turn that another
+	// goroutine has ended. While the garbage collector marks, the host wakes endIdleTurns although
+	// goroutines can run, and counts on the end of that turn. In a later turn the wake says
+	// nothing.
+	mayBeStale bool
 )
 
 // runTurn resumes the goroutine that ended the last turn, and returns at the end of this turn.
@@ -54,7 +59,11 @@ func endIdleTurns(yield func(struct{}) bool) {
 		if err != nil {
 			panic(err)
 		}
-		if isPulled {
+		switch {
+		case !isPulled:
+		case mayBeStale:
+			mayBeStale = false // if no goroutine can run, the next wake follows at once
+		default:
 			timersUnknown = false
 			yieldToHost()
 		}
@@ -70,6 +79,7 @@ func endTurn() bool {
 	if !isPulled || timersUnknown || control.TimersMoved() || othersCanRun() {
 		return false
 	}
+	mayBeStale = mayBeStale || writeBarrier != 0 || isWatching
 	yieldToHost()
 	return true
 }

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use core::cell::{OnceCell, RefCell};
 use core::task::{Poll, Waker};
 
+use parigot_abi::manifest::MethodFlags;
+
 use crate::status::Status;
 
 /// Progress of the launch, and what the host sent with its end.
@@ -41,13 +43,13 @@ impl Launching {
         self.methods.get_or_init(|| methods);
     }
 
-    /// Returns the methods of the requirement at `index`, a service that is required by name. Calls
-    /// name a method by its index in this order.
-    pub(crate) fn methods_of(&self, index: usize) -> impl Iterator<Item = &str> {
+    /// Returns the methods of the requirement at `index`, a service that is required by name, with
+    /// the sides that stream. Calls name a method by its index in this order.
+    pub(crate) fn methods_of(&self, index: usize) -> impl Iterator<Item = (&str, MethodFlags)> {
         let all = self.methods.get().map(Vec::as_slice).unwrap_or_default();
         all.iter()
             .filter(move |(of, _)| *of == index)
-            .map(|(_, method)| method.as_str())
+            .map(|(_, method)| MethodFlags::split_name(method))
     }
 
     /// Returns the handle of the required service at `index`; `None` before the launch.

@@ -41,7 +41,7 @@ impl Channel {
 }
 
 /// Opens the stream of a call that was sent, or a closed one if the call was refused.
-fn open(pending: &Pending) -> Rc<OpenStream> {
+pub(crate) fn open(pending: &Pending) -> Rc<OpenStream> {
     let number = pending.number();
     let call = OpenStream::new(&pending.guest, Side::Caller, number);
     if number == 0 {

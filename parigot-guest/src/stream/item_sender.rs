@@ -32,7 +32,7 @@ impl ItemSender {
 
     /// Waits until an item may be sent.
     pub(crate) async fn ready(&mut self) -> Result<(), Closed> {
-        let _waits = WaitsForCredit(Rc::clone(&self.call));
+        let _waits = WaitsForCredit::new(&self.call);
         poll_fn(|cx| self.poll_ready(cx)).await
     }
 
@@ -70,13 +70,21 @@ impl ItemSender {
     /// If the item is larger than the host accepts. Then the call fails: a stream that lacks an
     /// item must not look complete.
     pub(crate) fn push(&mut self, item: &impl Message) -> Result<(), Closed> {
+        self.push_with(item.encoded_len(), |out| item.encode_raw(out))
+    }
+
+    /// Sends an item of `payload_bytes`, which `encode` appends, as [`ItemSender::push`] does.
+    pub(crate) fn push_with(
+        &mut self,
+        payload_bytes: usize,
+        encode: impl FnOnce(&mut &mut [u8]),
+    ) -> Result<(), Closed> {
         let OpenStream {
             guest,
             side,
             stream,
             ..
         } = &*self.call;
-        let payload_bytes = item.encoded_len();
         let bytes_max = guest.io.message_bytes_max.get();
         let outline = Outline {
             header: self.call.header(Kind::Item),
@@ -84,11 +92,10 @@ impl ItemSender {
             detail: &[],
             payload_bytes,
         };
-        let is_sent = payload_bytes <= bytes_max as usize
-            && guest.io.send(outline, |out| item.encode_raw(out)).is_ok();
+        let is_sent = payload_bytes <= bytes_max as usize && guest.io.send(outline, encode).is_ok();
         if !is_sent {
             self.call.fail(match side {
-                Side::Caller => Status::too_large(payload_bytes, bytes_max),
+                Side::Caller => Status::item_too_large(payload_bytes, bytes_max),
                 Side::Callee => Status::answer_too_large(payload_bytes, bytes_max),
             });
             return Err(Closed);

@@ -6,8 +6,8 @@
 //! | requests stream | [`Requests`] | [`ClientStream`] |
 //! | both | [`Requests`], [`Responses`] | [`RequestSink`], [`ResponseStream`] |
 //!
-//! The module `open_stream` is what both ends of one call share, `item_sender` sends items, and
-//! `call` begins the calls.
+//! The module `open_stream` is what both ends of one call share, `item_sender` sends items,
+//! `item_reader` reads responses, and `call` begins the calls.
 //!
 //! [`Responses`]: responses::Responses
 //! [`Requests`]: requests::Requests
@@ -15,11 +15,13 @@
 //! [`ClientStream`]: client_stream::ClientStream
 //! [`RequestSink`]: request_sink::RequestSink
 
-mod call;
+pub(crate) mod call;
 pub(crate) mod client_stream;
 pub(crate) mod closed;
-mod item_sender;
-mod open_stream;
+pub(crate) mod dynamic;
+pub(crate) mod item_reader;
+pub(crate) mod item_sender;
+pub(crate) mod open_stream;
 pub(crate) mod request_sink;
 pub(crate) mod requests;
 pub(crate) mod response_stream;

@@ -80,6 +80,14 @@ impl OpenStream {
         }
     }
 
+    fn count_wait(&self) {
+        self.stream.waits.set(self.stream.waits.get() + 1);
+    }
+
+    fn end_wait(&self) {
+        self.stream.waits.set(self.stream.waits.get() - 1);
+    }
+
     fn cancel_call(&self) {
         if let Some(number) = NonZeroU64::new(self.number)
             && self.guest.calls.outbound.abandon(number)
@@ -111,21 +119,37 @@ impl Drop for OpenStream {
     }
 }
 
-/// Forgets the reader of a stream when the future that waits for an item is dropped. Otherwise a
-/// cancellation would count on a task that waits for something else: see [`Guest::close_served`].
-pub(crate) struct WaitsForItem(pub(crate) Rc<OpenStream>);
+/// A future that waits for an item. Its drop forgets the reader: otherwise a cancellation would
+/// count on a task that waits for something else, see [`Guest::close_served`].
+pub(crate) struct WaitsForItem(Rc<OpenStream>);
+
+impl WaitsForItem {
+    pub(crate) fn new(call: &Rc<OpenStream>) -> Self {
+        call.count_wait();
+        WaitsForItem(Rc::clone(call))
+    }
+}
 
 impl Drop for WaitsForItem {
     fn drop(&mut self) {
         self.0.stream.received.stop_waiting();
+        self.0.end_wait();
     }
 }
 
-/// Forgets the sender of a stream, as [`WaitsForItem`] does.
-pub(crate) struct WaitsForCredit(pub(crate) Rc<OpenStream>);
+/// A future that waits for credit, as [`WaitsForItem`].
+pub(crate) struct WaitsForCredit(Rc<OpenStream>);
+
+impl WaitsForCredit {
+    pub(crate) fn new(call: &Rc<OpenStream>) -> Self {
+        call.count_wait();
+        WaitsForCredit(Rc::clone(call))
+    }
+}
 
 impl Drop for WaitsForCredit {
     fn drop(&mut self) {
         self.0.stream.sending.stop_waiting();
+        self.0.end_wait();
     }
 }

@@ -73,7 +73,7 @@ impl<T: Message + Default> Requests<T> {
             let text = "the stream of requests has failed before";
             return Err(Status::new(Code::FailedPrecondition, text));
         }
-        let _waits = WaitsForItem(Rc::clone(&self.call));
+        let _waits = WaitsForItem::new(&self.call);
         poll_fn(|cx| self.poll_item(cx)).await.transpose()
     }
 

@@ -43,6 +43,8 @@ pub struct FakeReply {
     /// Response headers and trailers in the encoding of a frame.
     pub headers: Vec<u8>,
     pub trailers: Vec<u8>,
+    /// Encoded responses of a stream, which come before the outcome.
+    pub responses: Vec<Vec<u8>>,
 }
 
 /// Outcome of a call of a [`Fake`](super::Fake), for hosts of tests.
@@ -88,6 +90,20 @@ impl<M: Method> Answer<M> {
     /// Creates an answer with a response.
     pub fn ok(response: M::Response) -> Self {
         Answer::new(FakeOutcome::Response(response.encode_to_vec()))
+    }
+
+    /// Creates an answer of a method whose responses stream: these responses, then the end.
+    pub fn stream(responses: impl IntoIterator<Item = M::Response>) -> Self {
+        Answer::new(FakeOutcome::Response(Vec::new())).after_responses(responses)
+    }
+
+    /// Sends responses before the answer, for a method whose responses stream. They are sent as
+    /// soon as the caller has room for them, also before an answer that is late or missing.
+    pub fn after_responses(mut self, responses: impl IntoIterator<Item = M::Response>) -> Self {
+        let responses = responses.into_iter();
+        let encoded = responses.map(|response| response.encode_to_vec());
+        self.reply.responses.extend(encoded);
+        self
     }
 
     /// Creates an answer with an error of the service, or with another failure that a handler may
@@ -168,6 +184,7 @@ impl From<FakeOutcome> for FakeReply {
             outcome,
             headers: Vec::new(),
             trailers: Vec::new(),
+            responses: Vec::new(),
         }
     }
 }

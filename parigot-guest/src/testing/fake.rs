@@ -4,8 +4,10 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +39,8 @@ use crate::service_info::Service;
 pub struct Fake {
     name: String,
     state: Arc<Mutex<FakeState>>,
+    /// Time of the host at the last call.
+    now_ns: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -50,14 +54,14 @@ struct FakeState {
 /// Call of a fake.
 struct FakeCall {
     of: Address,
-    /// In the encoding of a frame, like the metadata.
-    request: Vec<u8>,
+    /// In the encoding of a frame, like the metadata. One, unless requests stream.
+    requests: Vec<Vec<u8>>,
     metadata: Vec<u8>,
 }
 
 /// Name of a service, and index of a method in the service.
 type Address = (&'static str, u32);
-type Handler = Box<dyn FnMut(&[u8]) -> FakeReply + Send>;
+type Handler = Box<dyn FnMut(&[Vec<u8>]) -> FakeReply + Send>;
 
 impl fmt::Debug for Fake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,6 +77,7 @@ impl Fake {
         Fake {
             name: name.into(),
             state: Arc::default(),
+            now_ns: Arc::default(),
         }
     }
 
@@ -115,19 +120,61 @@ impl Fake {
         &self,
         mut serve: impl FnMut(M::Request) -> Answer<M> + Send + 'static,
     ) -> &Self {
+        let info = M::info();
+        assert!(!info.streams(), "{} streams: use `stream`", info.name());
+        self.handle::<M>(move |mut requests| {
+            serve(requests.pop().expect("a call has one request")).reply
+        })
+    }
+
+    /// Serves method `M`, which streams, with a closure, in place of an earlier one.
+    ///
+    /// The closure gets the requests when all of them have arrived: one if they do not stream. It
+    /// returns [`Answer::stream`], or the response if responses do not stream.
+    ///
+    /// ```no_run
+    /// # use parigot_guest::testing::{Answer, Fake};
+    /// # fn test<Watch: parigot_guest::Method>(feed: Fake) {
+    /// feed.stream::<Watch>(|_| Answer::stream([Watch::Response::default()]));
+    /// // The stream breaks off behind one response.
+    /// let responses = || [Watch::Response::default()];
+    /// feed.stream::<Watch>(move |_| Answer::crash("on fire").after_responses(responses()));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the method does not stream. A panic in the closure fails the test.
+    pub fn stream<M: Method>(
+        &self,
+        mut serve: impl FnMut(Vec<M::Request>) -> Answer<M> + Send + 'static,
+    ) -> &Self {
+        let info = M::info();
         assert!(
-            !M::info().streams(),
-            "{} streams, and fakes have no streams yet",
-            M::info().name()
+            info.streams(),
+            "{} does not stream: use `answer`",
+            info.name()
         );
-        let handler = move |payload: &[u8]| match M::Request::decode(payload) {
-            Ok(request) => serve(request).reply,
-            Err(error) => {
-                let message = format!(
-                    "the request of {} cannot be decoded: {error}",
-                    M::info().name()
-                );
-                FakeOutcome::failure(Code::InvalidArgument, Cause::Undecodable, message).into()
+        self.handle::<M>(move |requests| serve(requests).reply)
+    }
+
+    fn handle<M: Method>(
+        &self,
+        mut serve: impl FnMut(Vec<M::Request>) -> FakeReply + Send + 'static,
+    ) -> &Self {
+        let handler = move |requests: &[Vec<u8>]| {
+            let decoded = requests
+                .iter()
+                .map(|request| M::Request::decode(&**request));
+            match decoded.collect() {
+                Ok(requests) => serve(requests),
+                Err(error) => {
+                    let message = format!(
+                        "the request of {} cannot be decoded: {error}",
+                        M::info().name()
+                    );
+                    FakeOutcome::failure(Code::InvalidArgument, Cause::Undecodable, message).into()
+                }
             }
         };
         let mut state = self.lock();
@@ -144,7 +191,8 @@ impl Fake {
         let state = self.lock();
         let of_method = state.calls.iter().filter(|call| call.of == address::<M>());
         of_method
-            .filter_map(|call| M::Request::decode(&call.request[..]).ok())
+            .flat_map(|call| &call.requests)
+            .filter_map(|request| M::Request::decode(&**request).ok())
             .collect()
     }
 
@@ -175,14 +223,35 @@ impl Fake {
         self.lock().exports.clone()
     }
 
-    /// Runs the closure of a method for a call.
+    /// Tells the fake the time on the clock of the host.
+    pub fn set_now_ns(&self, now_ns: u64) {
+        self.now_ns.store(now_ns, Ordering::SeqCst);
+    }
+
+    /// Returns the clock that [`set_now_ns`](Fake::set_now_ns) sets.
+    pub(super) fn clock(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.now_ns)
+    }
+
+    /// Runs the closure of a method for a call that does not stream.
     pub fn serve(&self, service: &Service, method: u32, call: &Frame<'_>) -> FakeReply {
+        self.serve_stream(service, method, vec![call.payload.into()], call.metadata)
+    }
+
+    /// Runs the closure of a method for a call with these requests.
+    pub fn serve_stream(
+        &self,
+        service: &Service,
+        method: u32,
+        requests: Vec<Vec<u8>>,
+        metadata: &[u8],
+    ) -> FakeReply {
         let address = (service.name, method);
         let mut state = self.lock();
         state.calls.push(FakeCall {
             of: address,
-            request: call.payload.into(),
-            metadata: call.metadata.into(),
+            requests: requests.clone(),
+            metadata: metadata.into(),
         });
         // The handler is taken out and the lock released, because a closure may use its own fake,
         // for example `requests`, and may even replace itself.
@@ -192,7 +261,7 @@ impl Fake {
             return FakeOutcome::failure(Code::Unimplemented, Cause::NoSuchMethod, message).into();
         };
         drop(state);
-        let reply = handler(call.payload);
+        let reply = handler(&requests);
         self.lock().handlers.entry(address).or_insert(handler);
         reply
     }

@@ -12,9 +12,10 @@ use parigot_abi::id::InstanceId;
 use parigot_abi::{Frame, MESSAGE_BYTES_MAX, Start, VERSION};
 
 use super::fake::Fake;
-use super::host::{Host, Target};
+use super::host::Host;
 use super::run::GuestRun;
 use super::stdio::FakeStdio;
+use super::target::Target;
 use crate::exit::Exit;
 use crate::runtime::definition::Definition;
 use crate::runtime::guest::{Guest, Role};

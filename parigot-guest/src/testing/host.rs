@@ -15,11 +15,12 @@ use parigot_abi::{Cause, Code, Detail, Frame, FrameBuilder, Frames, Header, Kind
 use super::answer::{FakeOutcome, FakeReply};
 use super::call::CallReply;
 use super::call_stream::CallStream;
-use super::fake::Fake;
+use super::fake_stream::FakeStream;
 use super::reply::{call_id, fail, failure};
+use super::target::Target;
 use crate::runtime::current;
 use crate::runtime::guest::Guest;
-use crate::service_info::{MethodInfo, Service};
+use crate::service_info::MethodInfo;
 
 /// Duration of a call whose caller and method set none.
 const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
@@ -42,6 +43,8 @@ pub(super) struct Host {
     pub(super) next_stream: Option<Rc<RefCell<CallStream>>>,
     /// Numbers of the guest's calls that are not answered.
     outbound: BTreeSet<u64>,
+    /// Streams of the guest's calls.
+    pub(super) fake_streams: BTreeMap<u64, FakeStream>,
     /// Events to come, by their time in ns and their order within that time.
     agenda: BTreeMap<(u64, u64), Event>,
     /// Number of events so far.
@@ -52,46 +55,17 @@ pub(super) struct Host {
     pub(super) exit_status: Option<u8>,
 }
 
-/// Destination of calls to a required service.
-pub(super) struct Target {
-    fake: Fake,
-    service: &'static Service,
-    /// Indices of the methods at the fake, by their indices at the guest; `None` for a method that
-    /// the fake lacks.
-    methods: Vec<Option<usize>>,
-    /// Set for a requirement by name, whose methods the guest learns at its launch.
-    is_by_name: bool,
-}
-
 enum Event {
     /// The answer of a fake to a call of the guest.
     Answer(u64, FakeReply),
     /// The deadline of a call of the guest.
     OutboundDeadline(u64),
+    /// The deadline for the first frame of a fake in a call of the guest that streams.
+    OutboundFirstFrame(u64),
     /// The deadline of a call of the test.
     InboundDeadline(u64),
     /// The deadline for the first frame of the guest in a call of the test that streams.
     FirstFrame(u64),
-}
-
-impl Target {
-    /// Returns the destination of calls to `required`, if the fake exports the service.
-    pub(super) fn of(required: &Service, fake: &Fake) -> Option<Self> {
-        let mut exported = fake.services().into_iter();
-        let service = exported.find(|service| service.name == required.name)?;
-        let is_by_name = required.is_by_name();
-        let called = if is_by_name { service } else { required };
-        let index_of = |method: &MethodInfo| {
-            let mut methods = service.methods.iter();
-            methods.position(|known| known.name() == method.name())
-        };
-        Some(Target {
-            fake: fake.clone(),
-            service,
-            methods: called.methods.iter().map(index_of).collect(),
-            is_by_name,
-        })
-    }
 }
 
 impl Host {
@@ -108,6 +82,7 @@ impl Host {
             streams: BTreeMap::new(),
             next_stream: None,
             outbound: BTreeSet::new(),
+            fake_streams: BTreeMap::new(),
             agenda: BTreeMap::new(),
             events: 0,
             log: Vec::new(),
@@ -216,7 +191,8 @@ impl Host {
         {
             match event.remove() {
                 Event::Answer(number, reply) => self.answer(number, reply),
-                Event::OutboundDeadline(number) => {
+                Event::OutboundFirstFrame(number) if self.has_fake_begun(number) => {}
+                Event::OutboundDeadline(number) | Event::OutboundFirstFrame(number) => {
                     let text = "no reply within the deadline";
                     self.fail_outbound(number, Code::DeadlineExceeded, Cause::TimedOut, text);
                 }
@@ -248,8 +224,11 @@ impl Host {
         match frame.kind() {
             Some(Kind::Launch) => self.launch(),
             Some(Kind::Call) => self.route_call(frame),
-            Some(Kind::Cancel) => _ = self.outbound.remove(&number),
-            Some(Kind::Item | Kind::Credit) => self.route_stream(frame),
+            Some(Kind::Cancel) => {
+                self.outbound.remove(&number);
+                self.fake_streams.remove(&number);
+            }
+            Some(Kind::Item | Kind::Credit | Kind::End) => self.route_stream(frame),
             Some(Kind::Open) => {
                 self.route_open(number);
                 if let Some(reply) = self.inbound.get(&number) {
@@ -285,7 +264,8 @@ impl Host {
             handles.extend((handle as u32).to_le_bytes());
             if target.is_by_name {
                 for method in target.service.methods {
-                    push_pair(&mut metadata, &handle.to_string(), method.name());
+                    let value = format!("{}{}", method.name(), method.flags().name_suffix());
+                    push_pair(&mut metadata, &handle.to_string(), &value);
                 }
             }
         }
@@ -302,15 +282,34 @@ impl Host {
             let text = "the fake exports no such method";
             return self.fail_outbound(number, Code::Unimplemented, Cause::NoSuchMethod, text);
         };
+        let info = &target.service.methods[method];
         let deadline_ns = match frame.header.deadline_ns {
-            NO_DEADLINE => self.after(deadline_of(&target.service.methods[method])),
+            NO_DEADLINE => self.after(deadline_of(info)),
             deadline_ns => deadline_ns,
         };
-        let reply = target.fake.serve(target.service, method as u32, frame);
+        let is_default = frame.header.deadline_ns == NO_DEADLINE && info.deadline().is_zero();
+        let deadline = if info.streams() && is_default {
+            Event::OutboundFirstFrame(number)
+        } else {
+            Event::OutboundDeadline(number)
+        };
+        if info.streams() {
+            let stream = FakeStream::new(&target.fake, target.service, method as u32, frame);
+            self.fake_streams.insert(number, stream);
+            self.send_of_fake(number);
+        } else {
+            target.fake.set_now_ns(self.clock.monotonic_ns);
+            let reply = target.fake.serve(target.service, method as u32, frame);
+            self.answer_later(number, reply);
+        }
+        self.at(deadline_ns, deadline);
+    }
+
+    /// Sends the answer of a fake when its time has come.
+    pub(super) fn answer_later(&mut self, number: u64, reply: FakeReply) {
         if !matches!(reply.outcome, FakeOutcome::Never) {
             self.at(self.after(reply.delay), Event::Answer(number, reply));
         }
-        self.at(deadline_ns, Event::OutboundDeadline(number));
     }
 
     /// Sends the answer of a fake, unless the call has ended.
@@ -361,6 +360,7 @@ impl Host {
 
     /// Ends a call of the guest with a failure, unless the call has ended.
     fn fail_outbound(&mut self, number: u64, code: Code, cause: Cause, text: &str) {
+        self.fake_streams.remove(&number);
         if self.outbound.remove(&number) {
             let header = failure(number, code);
             self.send(header, |frame| frame.detail(&Detail::new(cause, text)));

@@ -5,12 +5,12 @@ use core::cell::RefCell;
 use core::fmt;
 use core::ops::Deref;
 
-use parigot_abi::frame::flags;
-use parigot_abi::{Credit, Frame, Header, Kind, StreamContent, StreamFrame};
+use parigot_abi::{Frame, StreamFrame};
 use prost::Message;
 
 use super::call::{PendingCall, TestCall};
-use super::call_stream::{CallStream, RequestEnd};
+use super::call_stream::CallStream;
+use super::fake_stream::FakeStream;
 use super::host::Host;
 use super::run::GuestRun;
 use crate::error::CallError;
@@ -36,7 +36,7 @@ pub struct PendingStream<M: Method> {
 impl<M: Method> PendingStream<M> {
     /// Returns the responses that wait to be taken by [`GuestRun::next`].
     pub fn waiting(&self) -> usize {
-        self.stream.borrow().responses.len()
+        self.stream.borrow().waiting()
     }
 }
 
@@ -87,23 +87,15 @@ impl GuestRun {
     ///
     /// If the requests of the method do not stream, or have been finished.
     pub fn send<M: Method>(&mut self, stream: &PendingStream<M>, request: M::Request) {
-        let mut end = stream.stream.borrow_mut();
-        let is_open = end.end == RequestEnd::Open;
-        assert!(is_open, "the call takes no more requests");
-        end.requests.push_back(request.encode_to_vec());
-        drop(end);
-        self.host.send_requests(stream.number);
+        stream.stream.borrow_mut().push(request.encode_to_vec());
+        self.host.send_due(stream.number);
         self.host.run_until_idle();
     }
 
     /// Ends the requests, and runs the guest until it waits.
     pub fn finish<M: Method>(&mut self, stream: &PendingStream<M>) {
-        let mut end = stream.stream.borrow_mut();
-        if end.end == RequestEnd::Open {
-            end.end = RequestEnd::Due;
-        }
-        drop(end);
-        self.host.send_requests(stream.number);
+        stream.stream.borrow_mut().finish();
+        self.host.send_due(stream.number);
         self.host.run_until_idle();
     }
 
@@ -124,7 +116,7 @@ impl GuestRun {
             let outcome = stream.outcome();
             return outcome.expect("the call has ended").map(|_| None);
         };
-        self.host.send_credit(stream.number);
+        self.host.send_due(stream.number);
         self.host.run_until_idle();
         let response = M::Response::decode(&*response);
         Ok(Some(
@@ -135,75 +127,61 @@ impl GuestRun {
 
 /// Streams.
 impl Host {
-    /// Handles an item or a credit of a call of the test. Calls of the guest do not stream: fakes
-    /// have no such methods.
+    /// Handles a frame of a stream: of a call of the test, or of a call of the guest to a fake.
     pub(super) fn route_stream(&mut self, frame: &Frame<'_>) {
         let frame = StreamFrame::read(frame).expect("a guest must send well-formed frames");
-        let Some(stream) = self.streams.get(&frame.number) else {
+        let number = frame.number;
+        if frame.is_to_callee {
+            if let Some(stream) = self.fake_streams.get_mut(&number) {
+                stream.note(frame.content);
+                self.send_of_fake(number);
+            }
+        } else if let Some(stream) = self.streams.get(&number) {
+            stream.borrow_mut().note(Some(frame.content));
+            self.send_due(number);
+        }
+    }
+
+    /// Returns true if a fake has sent a frame in a call of the guest.
+    pub(super) fn has_fake_begun(&self, number: u64) -> bool {
+        let stream = self.fake_streams.get(&number);
+        stream.is_some_and(FakeStream::has_begun)
+    }
+
+    /// Sends the frames of a fake that are due, and its answer behind them.
+    pub(super) fn send_of_fake(&mut self, number: u64) {
+        let Some(mut stream) = self.fake_streams.remove(&number) else {
             return;
         };
-        let mut end = stream.borrow_mut();
-        end.has_begun = true;
-        match frame.content {
-            StreamContent::Item(item) => end.responses.push_back(item.into()),
-            StreamContent::Credit(credit) => end.granted = end.granted.max(credit),
-            StreamContent::End => {}
+        let reply = stream.send_due(number, |header, payload| {
+            self.send(header, |frame| frame.payload(payload));
+        });
+        self.fake_streams.insert(number, stream);
+        if let Some(reply) = reply {
+            self.answer_later(number, reply);
         }
-        drop(end);
-        self.send_requests(frame.number);
     }
 
     /// Notes that the guest has sent the headers of a stream.
     pub(super) fn route_open(&mut self, number: u64) {
         if let Some(stream) = self.streams.get(&number) {
-            stream.borrow_mut().has_begun = true;
+            stream.borrow_mut().note(None);
         }
     }
 
     /// Returns true if the guest has sent nothing in the stream of a call.
     pub(super) fn is_silent(&self, number: u64) -> bool {
         let stream = self.streams.get(&number);
-        stream.is_some_and(|stream| !stream.borrow().has_begun)
+        stream.is_some_and(|stream| !stream.borrow().has_begun())
     }
 
-    /// Sends the requests that the guest has room for, and then their end if it is due.
-    fn send_requests(&mut self, number: u64) {
-        let Some(stream) = self.streams.get(&number).cloned() else {
-            return;
-        };
-        let mut end = stream.borrow_mut();
-        let header = |kind| Header {
-            number,
-            flags: flags::TO_CALLEE,
-            ..Header::new(kind)
-        };
-        while end.granted.permits(end.sent)
-            && let Some(request) = end.requests.pop_front()
-        {
-            end.sent = end.sent.with_item(request.len());
-            self.send(header(Kind::Item), |frame| frame.payload(&request));
+    /// Sends the frames of a stream that are due.
+    fn send_due(&mut self, number: u64) {
+        if let Some(stream) = self.streams.get(&number).cloned() {
+            let mut end = stream.borrow_mut();
+            end.send_due(number, |header, payload| {
+                self.send(header, |frame| frame.payload(payload));
+            });
         }
-        if end.requests.is_empty() && end.end == RequestEnd::Due {
-            end.end = RequestEnd::Sent;
-            self.send(header(Kind::End), |frame| frame);
-        }
-    }
-
-    /// Grants the guest a window behind the responses that the test has taken.
-    fn send_credit(&mut self, number: u64) {
-        let Some(stream) = self.streams.get(&number) else {
-            return;
-        };
-        let taken = stream.borrow().taken;
-        let credit = Credit {
-            items: taken.items + Credit::INITIAL.items,
-            bytes: taken.bytes + Credit::INITIAL.bytes,
-        };
-        let header = Header {
-            number,
-            flags: flags::TO_CALLEE,
-            ..Header::new(Kind::Credit)
-        };
-        self.send(header, |frame| frame.payload(&credit.to_bytes()));
     }
 }

@@ -17,6 +17,7 @@ mod greeting;
 mod handlers;
 mod harness;
 mod job;
+mod kv;
 mod launch;
 mod log;
 mod metadata;

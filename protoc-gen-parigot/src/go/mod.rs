@@ -4,13 +4,13 @@
 //! template prints.
 
 mod doc;
-
-use std::time::Duration;
+mod method;
 
 use askama::Template;
 
-use crate::model::go::{GoFile, GoMethod, GoService};
-use crate::model::{Idempotency, Rpc};
+use self::method::MethodStubs;
+use crate::model::Rpc;
+use crate::model::go::{GoFile, GoService};
 use crate::output::{OutputFile, VERSION};
 
 /// Prints all files.
@@ -43,17 +43,6 @@ struct ServiceStubs<'a> {
     methods: Vec<MethodStubs<'a>>,
 }
 
-struct MethodStubs<'a> {
-    method: &'a GoMethod,
-    /// Documentation of the method to implement.
-    docs: Vec<String>,
-    /// Documentation of the method to call.
-    client_docs: Vec<String>,
-    budget_ms: Option<u128>,
-    deadline_ms: Option<u128>,
-    idempotency: Option<&'static str>,
-}
-
 impl<'a> Stubs<'a> {
     fn new(file: &'a GoFile) -> Self {
         let services = file
@@ -75,8 +64,8 @@ impl<'a> ServiceStubs<'a> {
         let GoService {
             contract,
             name,
+            error,
             methods,
-            ..
         } = service;
         let default = format!(
             "{} is implemented by a guest that exports {}.",
@@ -84,11 +73,11 @@ impl<'a> ServiceStubs<'a> {
         );
         let notes = left_out(&contract.left_out)
             .into_iter()
-            .chain(deprecation(contract.deprecated, file));
+            .chain(doc::deprecation(contract.deprecated, file));
         let docs = doc::lines(&contract.docs, default, notes.collect());
         let methods = methods
             .iter()
-            .map(|method| MethodStubs::new(method, file))
+            .map(|method| MethodStubs::new(method, error, file))
             .collect();
         Self {
             service,
@@ -96,40 +85,6 @@ impl<'a> ServiceStubs<'a> {
             methods,
         }
     }
-}
-
-impl<'a> MethodStubs<'a> {
-    fn new(method: &'a GoMethod, file: &GoFile) -> Self {
-        let GoMethod { rpc, name, .. } = method;
-        let docs = |does: &str| {
-            let default = format!("{} {does} the rpc {}.", name.function, name.proto);
-            doc::lines(
-                &rpc.docs,
-                default,
-                deprecation(rpc.deprecated, file).into_iter().collect(),
-            )
-        };
-        let in_ms = |time: Duration| Some(time.as_millis()).filter(|ms| *ms > 0);
-        let budget_ms = in_ms(rpc.budget);
-        let deadline_ms = in_ms(rpc.deadline);
-        Self {
-            method,
-            docs: docs("answers"),
-            client_docs: docs("calls"),
-            budget_ms,
-            deadline_ms,
-            idempotency: match rpc.idempotency {
-                Idempotency::Unknown => None,
-                Idempotency::NoSideEffects => Some("NoSideEffects"),
-                Idempotency::Idempotent => Some("Idempotent"),
-            },
-        }
-    }
-}
-
-/// Returns the paragraph by which Go tools recognise a deprecated declaration.
-fn deprecation(deprecated: bool, file: &GoFile) -> Option<String> {
-    deprecated.then(|| format!("Deprecated: Marked as deprecated in {}.", file.source))
 }
 
 /// Returns the documentation that lists methods left out.

@@ -134,21 +134,6 @@ impl<'a> DeclaredService<'a> {
         }
     }
 
-    /// Returns the error of a method that streams, for a language that does not support streams.
-    pub(super) fn streaming_error(&self, rpc: &Rpc) -> Option<Error> {
-        let what = match (rpc.streams_requests, rpc.streams_responses) {
-            (true, true) => "request and response",
-            (true, false) => "request",
-            (false, true) => "response",
-            (false, false) => return None,
-        };
-        Some(Error::Streaming {
-            method: self.qualified(rpc),
-            what,
-            at: rpc.at.clone(),
-        })
-    }
-
     /// `Greeting.FetchGreeting`
     pub(super) fn qualified(&self, rpc: &Rpc) -> String {
         format!("{}.{}", self.descriptor.name(), rpc.proto)

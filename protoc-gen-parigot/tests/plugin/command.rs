@@ -69,15 +69,13 @@ fn an_unreadable_request_is_reported_on_stderr() {
 
 #[test]
 fn errors_in_protos_are_in_the_response() {
-    let text = "syntax = \"proto3\";\nservice S { rpc A(stream M) returns (M); }\nmessage M {}";
+    let text = "syntax = \"proto3\";\nservice S { rpc A(M) returns (M); rpc a(M) returns (M); }\n\
+                message M {}";
     let parameter = "lang=go,Minput.proto=example.com/s";
     let response = respond(&encoded(&[("input.proto", text)], parameter));
     assert_eq!(
         response.error.as_deref(),
-        Some(
-            "input.proto:2:13: method S.A streams its request, which `lang=go` does not support \
-             yet; `streaming=skip` leaves it out"
-        )
+        Some("input.proto:2:35: method A (input.proto:2:13) and method a are both `A` in Go")
     );
     assert!(response.file.is_empty());
 }

@@ -55,29 +55,6 @@ fn methods_with_one_rust_name_are_rejected() {
 }
 
 #[test]
-fn each_streaming_method_is_rejected_in_go() {
-    let text = "syntax = \"proto3\";\nservice S {\n rpc A(stream M) returns (M);\n \
-                rpc B(M) returns (stream M);\n rpc C(stream M) returns (stream M);\n}\n\
-                message M {}";
-    let error = |line: u32, method: &str, what: &str| {
-        format!(
-            "input.proto:{line}:2: method S.{method} streams its {what}, which `lang=go` does \
-             not support yet; `streaming=skip` leaves it out"
-        )
-    };
-    let expected = [
-        error(3, "A", "request"),
-        error(4, "B", "response"),
-        error(5, "C", "request and response"),
-    ];
-    check_errors(
-        &[("input.proto", text)],
-        "lang=go,Minput.proto=example.com/s",
-        &expected.join("\n"),
-    );
-}
-
-#[test]
 fn features_that_no_syntax_has_are_rejected() {
     let text = "edition = \"2023\";
 message M {
@@ -444,15 +421,14 @@ fn types_that_are_not_generated_are_rejected() {
 
 #[test]
 fn errors_of_all_files_are_reported_together() {
-    let stream = "syntax = \"proto3\";\nservice S { rpc A(stream M) returns (M); }\nmessage M {}";
-    let other = stream.replace('S', "T").replace('M', "N");
+    let clash = "syntax = \"proto3\";\nservice S { rpc A(M) returns (M); rpc a(M) returns (M); }\n\
+                 message M {}";
+    let other = clash.replace('S', "T").replace('M', "N");
     check_errors(
-        &[("b.proto", stream), ("a.proto", &other)],
+        &[("b.proto", clash), ("a.proto", &other)],
         "lang=go,Ma.proto=example.com/a,Mb.proto=example.com/b",
-        "a.proto:2:13: method T.A streams its request, which `lang=go` does not support \
-         yet; `streaming=skip` leaves it out\n\
-         b.proto:2:13: method S.A streams its request, which `lang=go` does not support \
-         yet; `streaming=skip` leaves it out",
+        "a.proto:2:35: method A (a.proto:2:13) and method a are both `A` in Go\n\
+         b.proto:2:35: method A (b.proto:2:13) and method a are both `A` in Go",
     );
 }
 

@@ -40,16 +40,19 @@ fn golden_rust_files_are_all_compiled() {
 /// the descriptors is another one: see `__descriptors_of_sdk`.
 #[test]
 fn the_sdk_has_current_rust_of_its_protos() {
-    let folder = tempfile::tempdir().expect("a temporary folder must be available");
-    run(protoc()
-        .arg(format!("--parigot_out={}", folder.path().display()))
-        .arg("parigot/stdio/v1/stdio.proto"));
-    let mut files = read(folder.path());
-    for text in files.values_mut() {
-        *text = text.replace("__descriptors!", "__descriptors_of_sdk!");
-    }
-    let sdk = root().join("../../parigot-guest/src/stdio/generated");
-    check_written([(sdk, files)].into_iter());
+    let of_service = |name: &str| {
+        let folder = tempfile::tempdir().expect("a temporary folder must be available");
+        run(protoc()
+            .arg(format!("--parigot_out={}", folder.path().display()))
+            .arg(format!("parigot/{name}/v1/{name}.proto")));
+        let mut files = read(folder.path());
+        for text in files.values_mut() {
+            *text = text.replace("__descriptors!", "__descriptors_of_sdk!");
+        }
+        let sdk = format!("../../parigot-guest/src/{name}/generated");
+        (root().join(sdk), files)
+    };
+    check_written(["stdio", "kv"].into_iter().map(of_service));
 }
 
 /// Compares folders of golden files with the output for each, or replaces the files with

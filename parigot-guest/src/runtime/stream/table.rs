@@ -37,6 +37,9 @@ pub(crate) struct Stream {
     pub(crate) sending: SendCredit,
     /// Set at the callee once the response headers are sent, or an item without them.
     pub(crate) is_open: Cell<bool>,
+    /// Number of futures that wait for an item or for credit. An item or a credit wakes them, and
+    /// they count until they are polled.
+    pub(crate) waits: Cell<u32>,
     /// Set at the callee once the caller has cancelled the call.
     pub(crate) is_cancelled: Cell<bool>,
     /// Reason why this guest ended the call before its reply, or must fail it.

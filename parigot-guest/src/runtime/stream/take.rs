@@ -47,7 +47,8 @@ impl Guest {
         let Some(stream) = self.calls.streams.find(Side::Callee, number) else {
             return false;
         };
-        let is_awaited = stream.received.is_awaited() || stream.sending.is_awaited();
+        let is_awaited =
+            stream.waits.get() > 0 || stream.received.is_awaited() || stream.sending.is_awaited();
         stream.is_cancelled.set(true);
         let waiters = [stream.sending.close(), stream.received.end()];
         for waiter in waiters.into_iter().flatten() {

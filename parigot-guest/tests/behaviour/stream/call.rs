@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use parigot_guest::future::{join, timeout};
 use parigot_guest::futures_lite::StreamExt;
-use parigot_guest::{CallError, Context, Error, Exit, TrySendError, info};
+use parigot_guest::{CallError, Context, Error, Exit, Fate, TrySendError, info};
 
 use crate::feed::*;
 use crate::stream::desk::item;
@@ -176,7 +176,9 @@ fn a_request_that_is_too_large_fails_the_call() {
         let large = || item("x".repeat(1 << 20));
         let mut upload = feed.upload();
         assert!(upload.send(large()).await.is_err());
-        info!(cx, "{}", upload.finish().await.expect_err("too large"));
+        let error = upload.finish().await.expect_err("too large");
+        assert_eq!(error.fate(), Fate::Unknown, "the handler may have begun");
+        info!(cx, "{error}");
         let mut items = feed.watch(large());
         info!(cx, "{}", items.next().await.expect_err("too large"));
         let (mut notes, mut answers) = feed.chat();
@@ -185,13 +187,15 @@ fn a_request_that_is_too_large_fails_the_call() {
         Ok(Exit::SUCCESS)
     }
     let (_, sent) = Peer::calling(main);
-    let failure = |method: &str| {
+    let failure = |cause: &str, method: &str| {
         format!(
-            "RESOURCE_EXHAUSTED: too large: request of 1048580 bytes exceeds the limit of \
+            "RESOURCE_EXHAUSTED: {cause}: request of 1048580 bytes exceeds the limit of \
              1048576 (streams.Feed/{method})"
         )
     };
-    let [upload, watch, chat] = ["Upload", "Watch", "Chat"].map(failure);
+    let upload = failure("cancelled", "Upload");
+    let watch = failure("too large", "Watch");
+    let chat = failure("cancelled", "Chat");
     let expected = [
         "call a: 2 ",
         "cancel a",

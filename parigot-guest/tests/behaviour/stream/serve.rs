@@ -101,6 +101,17 @@ fn cancelled_requests_do_not_look_complete() {
 }
 
 #[test]
+fn a_cancellation_behind_an_item_does_not_drop_the_handler() {
+    let mut peer = Peer::serving::<Desk, _>();
+    peer.turn([call(1, UPLOAD, ""), request(1, "one")]);
+    let text = "CANCELLED: the caller has cancelled the call";
+    assert_eq!(
+        peer.turn([request(1, "two"), cancel(1)]),
+        [text, "dropped", &format!("reply 1: {text}")]
+    );
+}
+
+#[test]
 fn a_cancelled_handler_that_waits_for_credit_sees_closed() {
     let mut peer = Peer::serving::<Desk, _>();
     assert_eq!(peer.turn([call(1, WATCH, "conclude")]), ["item 1: "; 4]);

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use parigot_guest::CallError;
-use parigot_guest::testing::{Fake, GuestRun, TestCall, TestGuest};
+use parigot_guest::future::timeout;
+use parigot_guest::testing::{Answer, Fake, GuestRun, TestCall, TestGuest};
 
 use crate::feed::feed::{Chat, Last, Upload, Watch};
 use crate::feed::*;
@@ -134,9 +135,75 @@ fn a_method_that_streams_is_no_unary_call() {
 }
 
 #[test]
-#[should_panic(expected = "Watch streams, and fakes have no streams yet")]
-fn a_fake_refuses_methods_that_stream() {
+#[should_panic(expected = "Watch streams: use `stream`")]
+fn a_closure_for_unary_calls_serves_no_stream() {
     Fake::new("feed").on::<Watch>(Ok);
+}
+
+/// A guest that calls the fake.
+fn caller(fake: &Fake) -> GuestRun {
+    TestGuest::client().fake(fake).start()
+}
+
+#[test]
+fn a_fake_sends_responses_as_the_guest_reads_them() {
+    let fake = Fake::new("feed");
+    fake.stream::<Watch>(|_| Answer::stream((0..100).map(|number| item(number.to_string()))));
+    let texts = caller(&fake).run(async |cx| {
+        let feed = FeedClient::locate(&cx).expect("the fake exports it");
+        let mut responses = feed.watch(item("all"));
+        let mut texts = Vec::new();
+        while let Some(item) = responses.next().await.expect("the fake answers") {
+            texts.push(item.text);
+        }
+        texts
+    });
+    assert!((0..100).map(|number| number.to_string()).eq(texts));
+    assert_eq!(fake.requests::<Watch>(), [item("all")]);
+}
+
+#[test]
+fn a_fake_fails_behind_its_responses() {
+    let fake = Fake::new("feed");
+    fake.stream::<Watch>(|_| Answer::error(FeedErr::Full).after_responses([item("one")]));
+    fake.stream::<Chat>(|_| Answer::never().after_responses([item("one")]));
+    caller(&fake).run(async |cx| {
+        let feed = FeedClient::locate(&cx).expect("the fake exports it");
+        let mut responses = feed.watch(item(""));
+        assert!(responses.next().await.is_ok_and(|item| item.is_some()));
+        let error = responses.next().await.expect_err("the fake fails");
+        assert!(matches!(error, CallError::Service(FeedErr::Full, _)));
+
+        let (notes, mut answers) = feed.chat();
+        notes.finish();
+        assert!(answers.next().await.is_ok_and(|item| item.is_some()));
+        let late = timeout(&cx, Duration::from_secs(60), answers.next()).await;
+        assert!(
+            late.is_err(),
+            "the default deadline ends with the first item"
+        );
+    });
+}
+
+#[test]
+fn a_fake_gets_all_requests() {
+    let fake = Fake::new("feed");
+    fake.stream::<Upload>(|requests| {
+        Answer::ok(Receipt {
+            items: requests.len() as u32,
+        })
+    });
+    let receipt = caller(&fake).run(async |cx| {
+        let feed = FeedClient::locate(&cx).expect("the fake exports it");
+        let mut upload = feed.upload();
+        for number in 0..50 {
+            let sent = upload.send(item(number.to_string())).await;
+            sent.expect("the fake takes all requests");
+        }
+        upload.finish().await.expect("the fake answers")
+    });
+    assert_eq!(receipt.items, 50);
+    assert_eq!(fake.requests::<Upload>().len(), 50);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod read;
 use self::block::Block;
 use self::line::is_old_heading;
 use self::read::Reader;
+use crate::model::go::GoFile;
 
 /// Returns the lines of a doc comment, with slashes: the comment, then notes. If the comment does
 /// not begin with prose, the default text comes first.
@@ -35,6 +36,11 @@ pub(super) fn lines(comment: &[String], default: String, notes: Vec<String>) -> 
         .enumerate()
         .flat_map(|(index, block)| block.print(index == 0))
         .collect()
+}
+
+/// Returns the paragraph by which Go tools recognise a deprecated declaration.
+pub(super) fn deprecation(deprecated: bool, file: &GoFile) -> Option<String> {
+    deprecated.then(|| format!("Deprecated: Marked as deprecated in {}.", file.source))
 }
 
 /// Separates indented blocks. Adjacent code blocks become one block. A list beside code or another

@@ -85,15 +85,7 @@ impl Lowering<'_> {
             .map_err(|error| errors.push(error))
             .ok()?;
         let contracts: Vec<_> = DeclaredService::all(source)
-            .map(|service| {
-                let lowered = service.contract(self.index, self.options.streaming, errors);
-                let streaming = lowered
-                    .1
-                    .iter()
-                    .filter_map(|rpc| service.streaming_error(rpc));
-                errors.extend(streaming);
-                lowered
-            })
+            .map(|service| service.contract(self.index, self.options.streaming, errors))
             .collect();
         let types = contracts
             .iter()

@@ -138,10 +138,12 @@ pub(super) fn clash(one: (String, Location), other: (String, Location), go: Stri
 
 /// Returns all names that are declared for a service.
 fn of_service(service: &DeclaredService<'_>, name: &GoServiceName) -> Vec<String> {
+    // Methods that stream have no futures.
     let methods = service
         .descriptor
         .method
         .iter()
+        .filter(|method| !method.client_streaming() && !method.server_streaming())
         .map(|method| name.method(method.name()));
     let methods = methods.flat_map(|method| [method.future, method.done]);
     name.all()

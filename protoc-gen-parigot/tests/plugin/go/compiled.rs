@@ -188,7 +188,7 @@ fn stubs(files: &Files) -> Files {
 #[test]
 fn go_guests_of_tests_have_current_stubs() {
     let output = tempfile::tempdir().expect("a temporary folder must be available");
-    for case in ["answers", "echo", "load"] {
+    for case in ["answers", "echo", "load", "streams"] {
         generate_into(
             output.path(),
             &root().join(case),
@@ -208,6 +208,8 @@ fn the_sdk_has_current_go_of_its_protos() {
         "stdio/stdiopb/stdio_parigot.pb.go",
     ];
     check_in_sdk("parigot/stdio/v1/stdio.proto", &stdio);
+    let kv = ["kv/kvpb/kv.pb.go", "kv/kvpb/kv_parigot.pb.go"];
+    check_in_sdk("parigot/kv/v1/kv.proto", &kv);
 }
 
 fn check_in_sdk(proto: &str, files: &[&str]) {

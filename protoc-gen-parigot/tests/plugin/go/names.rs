@@ -46,6 +46,20 @@ fn methods_with_one_go_name_are_rejected() {
 }
 
 #[test]
+fn a_method_that_streams_has_no_future() {
+    let text = "service S { rpc Get(stream M) returns (M); } message M {} message SGetFuture {}";
+    check_has(text, "\ntype S interface {");
+    check_has(
+        text,
+        "\tGet(ctx context.Context, in parigot.Receiver[*M]) (*M, error)",
+    );
+    check_has(
+        text,
+        "\tGet(ctx context.Context) parigot.ClientStream[*M, *M]",
+    );
+}
+
+#[test]
 fn services_with_one_go_name_are_rejected() {
     check_error(
         "service Greeting {}\nservice greeting {}",

@@ -1,5 +1,5 @@
 //! Behaviour (g) of the generator: typical `.proto` files compile. The tests in `tests/load` prove
-//! the other behaviours, and the tests of the plugin prove that streaming is rejected.
+//! the other behaviours.
 
 use golden::together::shop::v1::order::Line;
 use golden::together::shop::v1::order::line::Unit;

@@ -5,6 +5,7 @@ package streams
 
 import (
 	"context"
+	"time"
 
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 	future "github.com/parigot/parigot/parigot-guest-go/future"
@@ -77,16 +78,17 @@ const file_feed_proto_parigotDescriptors = "" +
 // feedService is the table of streams.Feed: name, schema and methods.
 var feedService = parigot.Service{
 	Name:   "streams.Feed",
-	Schema: 0xe70029ab4e126d8e,
+	Schema: 0x4c1afbcfec89de8b,
 	Methods: []parigot.Method{
 		{Name: "Last"},
+		{Name: "Watch", Deadline: 60000 * time.Millisecond, StreamsResponses: true},
+		{Name: "Upload", StreamsRequests: true},
+		{Name: "Chat", StreamsRequests: true, StreamsResponses: true},
 	},
 	Descriptors: file_feed_proto_parigotDescriptors,
 }
 
 // News.
-//
-// Methods left out because they stream: Watch, Upload, Chat.
 type Feed interface {
 	// Ready is called once, after launch and before the first call. The service starts to serve when the
 	// future completes with true; false means that it cannot serve.
@@ -94,6 +96,15 @@ type Feed interface {
 
 	// Returns the last item.
 	Last(ctx context.Context, in *Item) *FeedLastFuture
+
+	// Sends items until the caller has enough.
+	Watch(ctx context.Context, in *Item, out parigot.Sender[*Item]) error
+
+	// Upload answers the rpc Upload.
+	Upload(ctx context.Context, in parigot.Receiver[*Item]) (*Receipt, error)
+
+	// Chat answers the rpc Chat.
+	Chat(ctx context.Context, in parigot.Receiver[*Item], out parigot.Sender[*Item]) error
 }
 
 // FeedLastFuture completes with the result of Last.
@@ -113,6 +124,15 @@ func ExportFeed(impl Feed) parigot.Export {
 			parigot.Handle(func() *Item {
 				return new(Item)
 			}, impl.Last),
+			parigot.HandleServerStream[*Item, *Item, FeedErr](func() *Item {
+				return new(Item)
+			}, impl.Watch),
+			parigot.HandleClientStream[*Item, *Receipt, FeedErr](func() *Item {
+				return new(Item)
+			}, impl.Upload),
+			parigot.HandleBidiStream[*Item, *Item, FeedErr](func() *Item {
+				return new(Item)
+			}, impl.Chat),
 		},
 	}
 }
@@ -126,6 +146,15 @@ func RunFeed(ctx context.Context, impl Feed, requires ...parigot.Requirement) {
 type FeedClient interface {
 	// Returns the last item.
 	Last(ctx context.Context, in *Item) *FeedLastFuture
+
+	// Sends items until the caller has enough.
+	Watch(ctx context.Context, in *Item) parigot.ResponseStream[*Item]
+
+	// Upload calls the rpc Upload.
+	Upload(ctx context.Context) parigot.ClientStream[*Item, *Receipt]
+
+	// Chat calls the rpc Chat.
+	Chat(ctx context.Context) parigot.BidiStream[*Item, *Item]
 }
 
 // RequireFeed declares that a guest calls streams.Feed.
@@ -167,20 +196,36 @@ func (c feedClient) Last(ctx context.Context, in *Item) *FeedLastFuture {
 	return parigot.Call[*Item, FeedErr](ctx, c.channel, 0, in, new(Item))
 }
 
+func (c feedClient) Watch(ctx context.Context, in *Item) parigot.ResponseStream[*Item] {
+	return parigot.CallServerStream[*Item, FeedErr](ctx, c.channel, 1, in, func() *Item { return new(Item) })
+}
+
+func (c feedClient) Upload(ctx context.Context) parigot.ClientStream[*Item, *Receipt] {
+	return parigot.CallClientStream[*Item, *Receipt, FeedErr](ctx, c.channel, 2, func() *Receipt { return new(Receipt) })
+}
+
+func (c feedClient) Chat(ctx context.Context) parigot.BidiStream[*Item, *Item] {
+	return parigot.CallBidiStream[*Item, *Item, FeedErr](ctx, c.channel, 3, func() *Item { return new(Item) })
+}
+
 // tailService is the table of streams.Tail: name, schema and methods.
 var tailService = parigot.Service{
-	Name:        "streams.Tail",
-	Schema:      0xc2dc4721c4053443,
+	Name:   "streams.Tail",
+	Schema: 0x5226daf6b7416d50,
+	Methods: []parigot.Method{
+		{Name: "Responses", StreamsResponses: true},
+	},
 	Descriptors: file_feed_proto_parigotDescriptors,
 }
 
 // A service without an error enum, whose method is named as the sink in its handler.
-//
-// Methods left out because they stream: Responses.
 type Tail interface {
 	// Ready is called once, after launch and before the first call. The service starts to serve when the
 	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
+
+	// Responses answers the rpc Responses.
+	Responses(ctx context.Context, in *Item, out parigot.Sender[*Requests]) error
 }
 
 // ExportTail exports impl as streams.Tail. Use it in a guest that exports several services.
@@ -188,6 +233,11 @@ func ExportTail(impl Tail) parigot.Export {
 	return parigot.Export{
 		Service: &tailService,
 		Ready:   impl.Ready,
+		Handlers: []parigot.Handler{
+			parigot.HandleServerStream[*Item, *Requests, parigot.Code](func() *Item {
+				return new(Item)
+			}, impl.Responses),
+		},
 	}
 }
 
@@ -198,6 +248,8 @@ func RunTail(ctx context.Context, impl Tail, requires ...parigot.Requirement) {
 
 // TailClient calls streams.Tail.
 type TailClient interface {
+	// Responses calls the rpc Responses.
+	Responses(ctx context.Context, in *Item) parigot.ResponseStream[*Requests]
 }
 
 // RequireTail declares that a guest calls streams.Tail.
@@ -234,3 +286,7 @@ func MustLocateTail(ctx context.Context) TailClient {
 }
 
 type tailClient struct{ channel *parigot.Channel }
+
+func (c tailClient) Responses(ctx context.Context, in *Item) parigot.ResponseStream[*Requests] {
+	return parigot.CallServerStream[*Requests, parigot.Code](ctx, c.channel, 0, in, func() *Requests { return new(Requests) })
+}

@@ -1,0 +1,3 @@
+// Package kvpb provides the generated code of the service parigot.kv.v1.Kv. Package kv has a client
+// on top.
+package kvpb
