@@ -4,20 +4,24 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::client::ServiceClient;
+use crate::client::proxy::{self as client, Clients};
 use crate::compile::modules::{CompiledGuests, compile_all};
 use crate::deployment::Deployment;
 use crate::error::{StartError, ThreadError};
 use crate::guest::stack::{self, spawn};
-use crate::kernel::instance;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::startup::Startup;
 use crate::kernel::supervisor::Supervisor;
+use crate::kernel::thread_names::{ThreadNames, WORKER};
+use crate::kernel::{debugger, instance};
 use crate::network::Peers;
 use crate::random::{self, Randomness};
 use crate::settings::Settings;
 use crate::start::Exported;
 use crate::start::boot::{self, BootedDeployment};
 use crate::start::declare::{DeclaredGuest, Proxy};
+use crate::start::providers::{self, Opened};
 use crate::stdio::proxy as stdio;
 
 /// Compiles the guests of a deployment, checks their requirements, and launches them in order.
@@ -48,24 +52,39 @@ pub(crate) fn run<C>(
 where
     C: FnOnce(&Deployment, &Settings) -> Result<CompiledGuests, ThreadError> + Send,
 {
-    // Other processes compare their schemas with the descriptors of this one.
+    // Other processes compare their schemas with the descriptors of this one, and an edge converts
+    // messages by them.
     let settings = Settings {
-        descriptors: settings.descriptors || peers.are_there(),
+        descriptors: settings.descriptors || peers.are_there() || !deployment.edges.is_empty(),
         ..settings
     };
     let randomness = Randomness::new(settings.seed);
+    let mut clients = Clients::new();
+    let mut opened = Vec::new();
     let booted = stack::on_guest_thread("parigot boot", || {
         boot::boot(
             deployment,
             || compiled_guests(deployment, &settings),
-            |guests| proxies(guests, deployment, &peers, &settings),
+            |guests| {
+                let mut proxies = proxies(guests, deployment, &peers, &settings)?;
+                let (of_clients, all) = client::create(guests, deployment, &randomness);
+                proxies.extend(of_clients);
+                clients = all;
+                let mut connected = providers::connect(deployment, &settings);
+                proxies.append(&mut connected.proxies);
+                opened = connected.open()?;
+                Ok(proxies)
+            },
             &settings,
             &randomness,
         )
     })??;
     let (kernel, exports) = assemble(booted, &settings, &randomness);
+    if settings.debug {
+        debugger::show(&kernel);
+    }
     let startup = Startup::watch(&kernel, deployment.startup_deadline)?;
-    let threads = match start_threads(&kernel, settings.workers, &randomness) {
+    let threads = match start_threads(&kernel, opened, &settings, &randomness) {
         Ok(threads) => threads,
         Err(error) => {
             startup.close();
@@ -78,6 +97,8 @@ where
         shutdown_deadline: deployment.shutdown_deadline,
         threads,
         exports,
+        clients,
+        at_stop: Vec::new(),
         peers,
     })
 }
@@ -89,24 +110,33 @@ where
 /// If the system does not start a thread. No guest has run then, and the kernel is closed.
 fn start_threads(
     kernel: &Arc<Kernel>,
-    workers: usize,
+    providers: Vec<Opened>,
+    settings: &Settings,
     randomness: &Randomness,
 ) -> Result<Vec<JoinHandle<()>>, ThreadError> {
     // A worker waits for the other threads: guests run only if the system has started all.
     let all_started = Arc::new(OnceLock::new());
     let mut threads = Vec::new();
-    let mut start_all = || {
+    let start_all = || {
+        for provider in providers {
+            threads.push(provider.start()?);
+        }
         let timers = Arc::clone(kernel);
         threads.push(spawn("parigot timers", move || timers.run_timers())?);
         let restarts = Arc::clone(kernel);
         threads.push(spawn("parigot restarts", move || restarts.run_restarts())?);
-        for _ in 0..workers.max(1) {
+        for _ in 0..settings.workers.max(1) {
             let kernel = Arc::clone(kernel);
             let random = randomness.generator();
             let all_started = Arc::clone(&all_started);
-            threads.push(spawn("parigot worker", move || {
+            let debug = settings.debug;
+            threads.push(spawn(WORKER, move || {
                 all_started.wait();
-                Worker::new(&kernel, random).run()
+                if debug {
+                    Worker::with_observer(&kernel, random, ThreadNames(&kernel)).run()
+                } else {
+                    Worker::new(&kernel, random).run()
+                }
             })?);
         }
         Ok(())
@@ -180,6 +210,8 @@ pub struct Running {
     shutdown_deadline: Duration,
     threads: Vec<JoinHandle<()>>,
     exports: Vec<Exported>,
+    clients: Clients,
+    at_stop: Vec<Box<dyn FnOnce() + Send>>,
     peers: Peers,
 }
 
@@ -222,6 +254,16 @@ impl Running {
         &self.exports
     }
 
+    /// Returns the client of a service that an edge of the deployment lists.
+    pub fn client(&self, service: &str) -> Option<&ServiceClient> {
+        self.clients.get(service)
+    }
+
+    /// Adds a callback that [`wait`](Self::wait) runs before it stops the first guest.
+    pub fn at_stop(&mut self, callback: impl FnOnce() + Send + 'static) {
+        self.at_stop.push(Box::new(callback));
+    }
+
     /// Returns the calls in flight of each guest at this moment, in the order of the guests' names.
     ///
     /// Tests use this to detect leaked calls.
@@ -251,6 +293,7 @@ impl Running {
     /// the previous one has exited. All of them together have the deployment's `shutdown_deadline`.
     pub fn wait(self) -> Outcome {
         let programs_ended = self.kernel.lifecycle.wait_until_over();
+        self.at_stop.into_iter().for_each(|callback| callback());
         let all_left = self.kernel.shut_down(self.shutdown_deadline);
         self.peers.close();
         self.kernel.close();

@@ -19,16 +19,20 @@
 //! | `start` | from compiled guests to a bound, ordered set; [`schema`] compatibility |
 //! | `kernel` | scheduling, routing of calls, lifecycle, supervision |
 //! | `network` | proxies for services of other processes; transport over NATS |
+//! | [`provider`] | services for guests that Rust code of the host serves |
+//! | [`client`] | calls from outside of the guests |
+//! | [`descriptors`] | descriptors of the guests, and JSON of messages (feature) |
 //! | `stdio` | standard input and output for programs |
 //! | `log`, `error` | log events and rate limits; all error texts |
 //! | `testing` | a host whose order, time and faults a test controls (feature) |
 //! | [`clock`], `random` | the sources of time and randomness |
 //! | `host`, `settings`, `limits` | start and end of a deployment; settings; all limits |
 
+pub mod client;
 pub mod clock;
 mod compile;
 pub mod deployment;
-mod descriptors;
+pub mod descriptors;
 mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -40,6 +44,7 @@ mod limits;
 mod log;
 #[cfg_attr(not(feature = "nats"), path = "network/disabled.rs")]
 mod network;
+pub mod provider;
 mod random;
 mod regular_file;
 mod settings;
@@ -52,7 +57,7 @@ pub use crate::compile::child::{CompilerCommand, compile_stdin};
 pub use crate::compile::code_cache::of_user as user_code_cache;
 #[cfg(feature = "nats")]
 pub use crate::error::NetworkError;
-pub use crate::error::{GraphError, StartError, StartProblem, ThreadError};
+pub use crate::error::{EdgeProblem, GraphError, StartError, StartProblem, ThreadError};
 pub use crate::host::{Outcome, Pending, Running, Stopper, start};
 pub use crate::kernel::lifecycle::FAILED as FAILED_STATUS;
 pub use crate::limits::{COMPILE_MEMORY_BYTES_MAX_DEFAULT, COMPILE_TIME_MAX_DEFAULT};

@@ -12,12 +12,15 @@
 //! | detail of a failure | `parigot_abi::status::DETAIL_BYTES_MAX` | the end is cut off |
 //! | calls in flight, each direction | [`CALLS_MAX`] | the call fails |
 //! | bytes waiting in a mailbox | [`MAILBOX_BYTES_MAX`] | the call fails |
+//! | windows of the streams to an instance | [`WINDOWS_BYTES_MAX`] | the call fails |
 //! | time of a call | [`DEADLINE_DEFAULT`] | the call fails |
 //! | wait for the fate of a late call | [`FATE_WAIT`], [`REMOTE_FATE_WAIT`] | the fate is unknown |
 //! | log of a guest per second | [`LOG_BYTES_DEFAULT`] | lines are dropped and counted |
 //! | one log line | [`LOG_LINE_BYTES_MAX`] | the end is cut off |
 //! | one read from stdin | [`STDIN_READ_BYTES_MAX`] | the read returns less |
 //! | bytes waiting to be written to stdout | [`MAILBOX_BYTES_MAX`] | the call fails |
+//! | calls waiting for a provider | [`PROVIDER_CALLS_MAX`] | the call fails |
+//! | bytes of these calls | [`PROVIDER_CALL_BYTES_MAX`] | the call fails |
 //! | one line of stdout or stderr (Go) | [`STDIO_LINE_BYTES_MAX`] | logged as several |
 //! | text of a panic or an exit | [`REASON_BYTES_MAX`] | the end is cut off |
 //! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
@@ -90,6 +93,10 @@ pub(crate) const CALLS_MAX: usize = 16 << 10;
 /// by a status.
 pub(crate) const MAILBOX_BYTES_MAX: usize = 64 << 20;
 
+/// Windows of all streams that an instance receives, in bytes with the headers of items: 32 MiB,
+/// half of [`MAILBOX_BYTES_MAX`]. Thus items within their windows leave room for calls and replies.
+pub(crate) const WINDOWS_BYTES_MAX: u64 = 32 << 20;
+
 /// Bytes of a guest's panic or exit text that are read, for the log and for each caller: 8 KiB.
 pub(crate) const REASON_BYTES_MAX: usize = 8 << 10;
 
@@ -107,6 +114,12 @@ pub(crate) const DEPLOYMENT_BYTES_MAX: u64 = 4 << 20;
 
 /// Bytes of one line written to stdout or stderr: 8 KiB. A longer line is logged as several.
 pub(crate) const STDIO_LINE_BYTES_MAX: usize = 8 << 10;
+
+/// Calls that may wait for a provider.
+pub(crate) const PROVIDER_CALLS_MAX: usize = 1_024;
+
+/// Bytes of the calls that may wait for a provider: 16 MiB.
+pub(crate) const PROVIDER_CALL_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes that a program gets from stdin at once: 1 MiB.
 pub(crate) const STDIN_READ_BYTES_MAX: usize = 1 << 20;

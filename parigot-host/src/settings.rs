@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::clock::{Clock, SystemClock};
 use crate::compile::child::CompilerCommand;
 use crate::limits::COMPILE_TIME_MAX_DEFAULT;
+use crate::provider::Provider;
 
 /// Settings of a host.
 ///
@@ -48,6 +49,12 @@ pub struct Settings {
     /// With `false`, a guest is asked when its budget is spent, and killed after a second budget: a
     /// reproducible run must not depend on the speed of the machine.
     pub yields_on_first_tick: bool,
+    /// Compiles guests for a native debugger, such as gdb. Default: `false`.
+    ///
+    /// In place of the wasm file `build/x.wasm`, the file `build/debug/x.wasm` is run if it exists.
+    /// It is meant to be the same guest, built without optimisation: a debugger cannot show the
+    /// variables of an optimised guest. Budgets are larger, because unoptimised code is slow.
+    pub debug: bool,
     /// Asks guests for the descriptors of their exports and requirements. Default: `false`.
     ///
     /// [`Running::exports`](crate::Running::exports) returns the descriptors of exports. A process
@@ -61,6 +68,8 @@ pub struct Settings {
     pub stdin: Option<Arc<File>>,
     /// Standard output of programs. Default: that of this process.
     pub stdout: Option<Arc<File>>,
+    /// Kinds of providers that a deployment may have. Default: none.
+    pub providers: Vec<Arc<dyn Provider>>,
     /// Callback with the guests that are being compiled, after each change; empty at the end.
     pub on_compiling: Option<Arc<OnCompiling>>,
     /// Callback when the start begins and ends waiting for other processes or the server; no guest
@@ -85,9 +94,11 @@ impl Default for Settings {
             compiler: None,
             code_cache: None,
             yields_on_first_tick: true,
+            debug: false,
             descriptors: false,
             stdin: None,
             stdout: None,
+            providers: Vec::new(),
             on_compiling: None,
             on_waiting: None,
         }

@@ -13,8 +13,10 @@ use crate::cli::Check;
 use crate::escape::escaped;
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
+use crate::listeners;
 use crate::log::{Format, Style};
-use crate::names::{HOST, numbered, requirement_title, role_name};
+use crate::names::{HOST, numbered, of_provider, requirement_title, role_name};
+use crate::providers;
 use crate::report::{self, Problem, Problems};
 use crate::stderr::STDERR;
 
@@ -23,7 +25,7 @@ pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
         Err(error) => {
             let problems = Problems::of_file(&error);
-            conclude(check, &CheckReport::default(), &[], &problems)
+            conclude(check, &CheckReport::default(), None, &problems)
         }
         Ok(deployment) => {
             let report = parigot_host::check(
@@ -31,7 +33,7 @@ pub(crate) fn check(check: &Check) -> ExitCode {
                 &settings(&check.compiling, check.format == Format::Text),
             );
             let problems = Problems::of_guests(&report.problems, &deployment);
-            conclude(check, &report, &deployment.processes, &problems)
+            conclude(check, &report, Some(&deployment), &problems)
         }
     }
 }
@@ -39,9 +41,10 @@ pub(crate) fn check(check: &Check) -> ExitCode {
 fn conclude(
     check: &Check,
     report: &CheckReport,
-    processes: &[Process],
+    deployment: Option<&Deployment>,
     problems: &Problems<'_>,
 ) -> ExitCode {
+    let processes = deployment.map_or(&[][..], |deployment| &deployment.processes);
     let fits = problems.shown.is_empty() && (report.warnings.is_empty() || !check.strict);
     let status = if fits {
         ExitCode::SUCCESS
@@ -49,7 +52,15 @@ fn conclude(
         REFUSED.into()
     };
     if check.format == Format::Json {
-        let object = object(report, fits, processes, problems);
+        let mut object = object(report, fits, processes, problems);
+        let edges = deployment.map(listeners::objects).unwrap_or_default();
+        if !edges.is_empty() {
+            object["edges"] = edges.into();
+        }
+        let providers = deployment.map(providers::objects).unwrap_or_default();
+        if !providers.is_empty() {
+            object["providers"] = providers.into();
+        }
         return report::print(&format!("{object}\n"), status);
     }
     problems.print(&Style::TEXT);
@@ -60,7 +71,13 @@ fn conclude(
         return status;
     }
     let guests = &report.guests;
-    let text = summary(&check.file, guests) + &bindings(guests) + &crossings(guests, processes);
+    let edges = deployment.map(listeners::summary).unwrap_or_default();
+    let providers = deployment.map(providers::summary).unwrap_or_default();
+    let text = summary(&check.file, guests)
+        + &bindings(guests)
+        + &providers
+        + &edges
+        + &crossings(guests, processes);
     report::print(&text, status)
 }
 
@@ -99,9 +116,10 @@ fn bindings(guests: &[GuestReport]) -> String {
             .filter(|required| !required.binding.is_empty())
         {
             let title = requirement_title(required);
-            let exporters = match required.is_of_host {
-                true => HOST.to_owned(),
-                false => required.exporters.join(", "),
+            let exporters = match &required.provider {
+                Some(provider) => of_provider(provider),
+                None if required.is_of_host => HOST.to_owned(),
+                None => required.exporters.join(", "),
             };
             writeln!(text, "      {} -> {exporters}  {title}", guest.name)
                 .expect("a String takes any text");
@@ -187,6 +205,9 @@ fn guest_object(guest: &GuestReport, processes: &[Process]) -> Value {
             if required.is_of_host {
                 object["host"] = true.into();
             }
+            if let Some(provider) = &required.provider {
+                object["provider"] = (**provider).into();
+            }
             if !required.binding.is_empty() {
                 object["binding"] = (*required.binding).into();
             }
@@ -247,6 +268,7 @@ mod tests {
             service: "kv.v1.Kv".into(),
             binding: binding.into(),
             exporters: vec![exporter.into()],
+            provider: None,
             is_of_host: false,
         };
         let shop = GuestReport {

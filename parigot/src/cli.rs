@@ -19,6 +19,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Run(Run),
+    Debug(Debug),
     Check(Check),
     Graph(Graph),
     Generate(Generate),
@@ -52,6 +53,15 @@ pub(crate) struct Run {
     /// The program that receives the arguments after `--`, if the file has several programs.
     #[arg(long, value_name = "NAME", requires = "args")]
     pub(crate) program: Option<String>,
+
+    /// Compile guests for a debugger, which `parigot debug` starts as well.
+    ///
+    /// In place of `build/x.wasm`, the file `build/debug/x.wasm` is run if it exists: the same
+    /// guest, built without optimisation. Budgets are 60 s, and deadlines and timers stand still
+    /// while the process is stopped. Without --process, the guests of all processes run in this
+    /// one.
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) debug: bool,
 
     /// Stop when stdin closes, so that the process never outlives its parent.
     #[arg(long, hide = true)]
@@ -138,6 +148,46 @@ fn memory_size(text: &str) -> Result<MemorySize, String> {
 pub(crate) struct CompileStdin {
     /// The limit of memory in bytes.
     pub(crate) memory_bytes_max: u64,
+}
+
+/// Run a deployment in a debugger: gdb, or lldb.
+///
+/// Starts the debugger on `parigot run --debug app.toml`, prepared for the code of guests: a
+/// breakpoint can be set before its guest is compiled, a step stays in its thread, `bt` shows
+/// the callers in the host, and gdb prints strings, vectors and references of guests.
+///
+/// A trap of a guest stops the program where it happens; `continue` lets the host handle it.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Debug {
+    /// The deployment file.
+    #[arg(value_name = "app.toml", required_unless_present = "write_scripts")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Use lldb instead of gdb.
+    #[arg(long)]
+    pub(crate) lldb: bool,
+
+    /// A breakpoint, for example greeting/src/lib.rs:17; may be repeated.
+    #[arg(long = "break", value_name = "FILE:LINE")]
+    pub(crate) breakpoints: Vec<String>,
+
+    /// A command of the debugger for the first stop, for example `bt`; may be repeated.
+    #[arg(long = "command", value_name = "COMMAND")]
+    pub(crate) commands: Vec<String>,
+
+    /// Exit after the commands instead of reading more of them, and end the deployment.
+    #[arg(long)]
+    pub(crate) batch: bool,
+
+    /// Write the scripts parigot-gdb.py and parigot-lldb.py to a folder, for a debugger that an
+    /// editor starts. Needs no other argument.
+    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
+    pub(crate) write_scripts: Option<PathBuf>,
+
+    /// Options of `parigot run`, and arguments of the program behind a second `--`.
+    #[arg(last = true, value_name = "OPTIONS")]
+    pub(crate) options: Vec<String>,
 }
 
 /// Check that a deployment can start, without starting it.

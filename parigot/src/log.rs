@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use serde::ser::{SerializeMap, Serializer as _};
 use serde_json::Value;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -70,14 +70,14 @@ pub(crate) fn install(levels: LogLevels, style: Style) {
         .init();
 }
 
-/// Returns the line that warns about lines which were not logged.
-pub(crate) fn warning(message: &impl fmt::Display, style: &Style) -> String {
+/// Returns a line of the host that is logged at any log level.
+pub(crate) fn host_line(level: Level, message: &impl fmt::Display, style: &Style) -> String {
     let columns = Columns {
         process: style.process.clone(),
         message: message.to_string(),
         ..Columns::default()
     };
-    columns.line(SystemTime::now(), Level::WARN, style.format, takes_colour())
+    columns.line(SystemTime::now(), level, style.format, takes_colour())
 }
 
 /// Layer that passes each event to `write` as one line with its line feed.
@@ -88,7 +88,20 @@ struct Lines<W> {
     write: W,
 }
 
+/// Libraries of the edge that log each frame of each connection.
+const NOISY: &[&str] = &["connectrpc", "h2", "hyper", "hyper_util", "tower"];
+
+/// Returns whether the log may have an event: noisy libraries log warnings and errors only.
+fn may_log(event: &Metadata<'_>) -> bool {
+    let library = event.target().split("::").next().unwrap_or_default();
+    *event.level() <= Level::WARN || !NOISY.contains(&library)
+}
+
 impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
+    fn enabled(&self, event: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        may_log(event)
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut columns = Columns {
             process: self.style.process.clone(),
@@ -104,8 +117,8 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     }
 }
 
-/// Field with several lines, which follow the line in text.
-const STACK: &str = "stack";
+/// Fields with several lines, which follow the line in text.
+const SEVERAL_LINES: [&str; 2] = ["stack", "callers"];
 
 /// Columns of one log line.
 #[derive(Default)]
@@ -182,9 +195,10 @@ impl Columns {
             let value = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            match *name {
-                STACK => push_text(&mut line, &format!("\n{value}")),
-                name => push_text(&mut line, &format!(" {name}={value}")),
+            if SEVERAL_LINES.contains(name) {
+                push_text(&mut line, &format!("\n{value}"));
+            } else {
+                push_text(&mut line, &format!(" {name}={value}"));
             }
         }
         line.push('\n');
@@ -322,7 +336,7 @@ mod tests {
             message: "panicked: cold".into(),
             rest: vec![
                 ("method", "a".into()),
-                (STACK, "main.main()\n\tmain.go:5".into()),
+                ("stack", "main.main()\n\tmain.go:5".into()),
             ],
             ..Columns::default()
         };
@@ -388,6 +402,7 @@ mod tests {
                 .with(lines),
             || {
                 tracing::debug!("below the level");
+                tracing::info!(target: "h2::codec", "a frame of a client");
                 tracing::warn!(
                     target: "guest",
                     service = "a",

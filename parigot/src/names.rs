@@ -8,6 +8,11 @@ use parigot_host::{GuestReport, Requirement};
 /// Name of the host as an exporter. Names of guests have no parentheses.
 pub(crate) const HOST: &str = "(host)";
 
+/// Returns the name of a provider as an exporter: `(sessions)`.
+pub(crate) fn of_provider(name: &str) -> String {
+    format!("({name})")
+}
+
 /// Returns a guest's name, with its number of instances if there are several: `store x2`.
 pub(crate) fn numbered(guest: &GuestReport) -> String {
     match guest.replicas {

@@ -3,21 +3,22 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use parigot_host::deployment::{
-    ConfigError, Deployment, DeploymentError, Process, UnknownProcess, process_of,
+    ConfigError, Deployment, DeploymentError, ProviderError, UnknownProcess,
 };
-use parigot_host::{GraphError, StartProblem, ThreadError};
+use parigot_host::{StartProblem, ThreadError};
 use serde_json::{Map, Value};
 
 use crate::drawing;
 use crate::exit_status::{self, FAILED};
 use crate::log::{self, Format, Style};
+use crate::next_step::next_step;
 use crate::program_args::ArgsError;
 use crate::stderr::STDERR;
 
@@ -33,6 +34,8 @@ pub(crate) enum Problem<'a> {
     Args(&'a ArgsError),
     /// This command was built without a network.
     Network(&'a NoNetwork),
+    /// An edge cannot listen.
+    Edge(&'a dyn Diagnostic),
     /// The system does not start a thread of the command.
     Thread(&'a ThreadError),
     /// A guest cannot run.
@@ -88,6 +91,7 @@ impl<'a> Problem<'a> {
             Problem::Process(error) => *error,
             Problem::Args(error) => *error,
             Problem::Network(error) => *error,
+            Problem::Edge(error) => *error,
             Problem::Thread(error) => *error,
             Problem::Guest(pointed) => pointed,
         }
@@ -254,11 +258,14 @@ pub(crate) struct Pointed<'a> {
 
 impl<'a> Pointed<'a> {
     fn new(problem: &'a StartProblem, deployment: &'a Deployment) -> Self {
-        let guest = deployment
-            .guests
-            .iter()
-            .find(|guest| Some(&*guest.name) == problem.guest());
-        let at = guest.map(|guest| guest.span.clone().into());
+        let at = match problem {
+            StartProblem::Edge { edge, service, .. } => span_of_exposed(deployment, edge, service),
+            StartProblem::Provider { provider, source } => {
+                span_of_provider(deployment, provider, source)
+            }
+            _ => span_of_guest(deployment, problem.guest()),
+        };
+        let at = at.map(SourceSpan::from);
         Pointed {
             file: deployment.source.clone(),
             at,
@@ -268,166 +275,30 @@ impl<'a> Pointed<'a> {
     }
 }
 
-fn next_step(problem: &StartProblem, deployment: &Deployment) -> Option<String> {
-    let next_step = match problem {
-        StartProblem::Unreadable { path, .. } | StartProblem::Module { path, .. }
-            if is_rlib(path) || has_rlib(path) =>
-        {
-            "build the crate as a module: write `crate-type = [\"cdylib\"]` below `[lib]` in its \
-             Cargo.toml"
-        }
-        StartProblem::Unreadable { .. } => {
-            "build the guest, or correct the path, which is relative to the deployment file"
-        }
-        StartProblem::Module { next_step, .. } => next_step,
-        StartProblem::CompileTime { .. } => {
-            "raise the limit with `--compile-time 10m`: a busy machine or code with hundreds of \
-             nested blocks is slow"
-        }
-        StartProblem::Memory { .. } => "raise `memory` in its table",
-        StartProblem::Budget { budget, .. } => {
-            return Some(format!(
-                "write `budget_max = \"{}ms\"` in its table, or lower `budget_ms` of the method in \
-                 its .proto file",
-                budget.as_nanos().div_ceil(1_000_000)
-            ));
-        }
-        StartProblem::Network { next_step, .. } => return Some(next_step.clone()),
-        StartProblem::Unoffered { .. } => {
-            "start the process that exports it, or raise `startup_deadline`"
-        }
-        StartProblem::Secret { source, .. } => return Some(source.help()),
-        StartProblem::Mappings { .. } => {
-            "run fewer instances, or raise the limit of the system: `sysctl \
-             vm.max_map_count=262144`"
-        }
-        StartProblem::Thread(error) => return error.help().map(|help| help.to_string()),
-        StartProblem::Graph(GraphError::BoundElsewhere {
-            guest,
-            binding,
-            exporter,
-            nearest,
-            ..
-        }) if are_apart(guest, exporter, deployment) => {
-            return Some(unbind(guest, binding, exporter, nearest.as_deref()));
-        }
-        StartProblem::Graph(error) => return Some(next_step_of_graph(error)),
-        StartProblem::Schema { .. } => "build both from one version of the .proto file",
-        _ => return None,
-    };
-    Some(next_step.to_owned())
+/// Returns the position of a guest.
+fn span_of_guest(deployment: &Deployment, name: Option<&str>) -> Option<Range<usize>> {
+    let mut guests = deployment.guests.iter();
+    let guest = guests.find(|guest| Some(&*guest.name) == name)?;
+    Some(guest.span.clone())
 }
 
-const USE_FAKE_STDIO: &str = "remove it from the exports; for tests there are fakes: \
-                              `testing::FakeStdio` in Rust, `parigottest.Stdio` in Go";
-
-const BIND_LOCALLY: &str = "bind it to a guest of the same process that exports the service";
-
-const REMOVE_BINDING: &str = "remove it from `bind`: a binding name stands in the guest's code, \
-                              as in `requires(KvClient as \"cache\")`";
-
-/// Returns the next step if only other processes export a service, and the exporters differ.
-fn share_or_move(service: &str, guest: &str) -> String {
-    format!(
-        "move one of them to the process of `{guest}`, or write `shared = [\"{service}\"]` in \
-         their tables"
-    )
+/// Returns the position of an error in the table of a provider.
+fn span_of_provider(
+    deployment: &Deployment,
+    name: &str,
+    error: &ProviderError,
+) -> Option<Range<usize>> {
+    let mut providers = deployment.providers.iter();
+    let provider = providers.find(|provider| provider.name == name)?;
+    Some(error.span().unwrap_or(provider.span.clone()))
 }
 
-/// Returns true if another process runs the second guest. In the deployment of one process, the
-/// guests of other processes are missing.
-fn are_apart(guest: &str, other: &str, deployment: &Deployment) -> bool {
-    let name = |guest: &str| process_of(guest, &deployment.processes).map(Process::name);
-    name(guest) != name(other) || deployment.guests.iter().all(|guest| guest.name != other)
-}
-
-/// Returns the next step after a name was bound to a guest of another process. `local` exports the
-/// service in the same process.
-fn unbind(guest: &str, binding: &str, exporter: &str, local: Option<&str>) -> String {
-    match local {
-        Some(local) => format!(
-            "`{exporter}` runs in another process: bind `{binding} = \"{local}\"`, or move \
-             `{exporter}` to the process of `{guest}`"
-        ),
-        None => format!(
-            "`{exporter}` runs in another process: remove `{binding}` from `bind`, and calls go \
-             to the exporters in other processes"
-        ),
-    }
-}
-
-/// Returns true for a Rust library, which is not a guest.
-fn is_rlib(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "rlib")
-}
-
-/// Returns true if cargo has written a Rust library in place of a missing module.
-fn has_rlib(path: &Path) -> bool {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    !path.exists() && path.with_file_name(format!("lib{name}.rlib")).exists()
-}
-
-/// Returns the next step after an error of the requirements and exports.
-fn next_step_of_graph(error: &GraphError) -> String {
-    match error {
-        GraphError::ExportedTwice {
-            service,
-            first,
-            second,
-        } if first != second => format!(
-            "remove one of them; to distribute calls over both, write `shared = \
-             [\"{service}\"]` in both tables"
-        ),
-        GraphError::ExportedTwice { .. } => "export the service once".into(),
-        GraphError::SharedButNotExported {
-            nearest: Some(service),
-            ..
-        } => format!("did you mean {service}?"),
-        GraphError::SharedButNotExported { nearest: None, .. } => {
-            "write the full name of a service that the guest exports".into()
-        }
-        GraphError::Missing {
-            nearest: Some((service, guest)),
-            ..
-        } => format!("did you mean {service}, which `{guest}` exports?"),
-        GraphError::Missing { nearest: None, .. } => "add a guest that exports it".into(),
-        GraphError::Ambiguous {
-            service,
-            guest,
-            are_elsewhere: true,
-            ..
-        } => share_or_move(service, guest),
-        GraphError::Ambiguous {
-            binding, exporters, ..
-        } => {
-            let first = exporters.first().map_or("", String::as_str);
-            format!("write `bind = {{ {binding} = \"{first}\" }}` in its table")
-        }
-        GraphError::BoundElsewhere {
-            binding,
-            nearest: Some(nearest),
-            ..
-        } => format!("did you mean `{binding} = \"{nearest}\"`?"),
-        GraphError::BoundElsewhere { nearest: None, .. } => BIND_LOCALLY.into(),
-        GraphError::UnknownBinding {
-            nearest: Some(nearest),
-            ..
-        } => format!("did you mean `{nearest}`?"),
-        GraphError::UnknownBinding { nearest: None, .. } => REMOVE_BINDING.into(),
-        GraphError::ExportedByHost { .. } => USE_FAKE_STDIO.into(),
-        GraphError::StdioOfService { guest, .. } => format!(
-            "move the reads and writes to a guest in `[program.<name>]` that calls `{guest}`; for \
-             messages to people use the log"
-        ),
-        GraphError::NotAService { guest, .. } => format!("move its table to `[service.{guest}]`"),
-        GraphError::NothingExported { guest } => format!(
-            "a guest with a `main` function belongs in `[program.{guest}]`, or in \
-             `[worker.{guest}]` if its end must not end the deployment; a service must export \
-             what it serves, in Go by the generated `Run…` or `parigot.Run` in `main`"
-        ),
-        GraphError::Cycle { .. } => "break the cycle: remove one of these requirements".into(),
-    }
+/// Returns the position of a service in the table of an edge.
+fn span_of_exposed(deployment: &Deployment, edge: &str, service: &str) -> Option<Range<usize>> {
+    let edge = deployment.edges.iter().find(|other| other.name == edge)?;
+    let mut services = edge.services.iter();
+    let exposed = services.find(|exposed| exposed.name == service)?;
+    Some(exposed.span.clone())
 }
 
 impl fmt::Display for Pointed<'_> {

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use parigot_host::deployment::Deployment;
-use parigot_host::{Settings, ThreadError};
+use parigot_host::{Running, Settings, ThreadError};
 
 use crate::cli::Run;
+use crate::edge;
 use crate::exit_status::{self, Ended, FAILED, REFUSED};
-use crate::host_settings::settings;
+use crate::host_settings::{for_debugger, settings};
 use crate::interrupt::{Interrupt, ShutdownRequest};
 use crate::log::Format;
 use crate::process_group;
@@ -34,6 +35,10 @@ pub(crate) fn run(run: &Run) -> ExitCode {
             return REFUSED.into();
         }
     };
+    if run.debug && run.process.is_none() {
+        // A debugger has one process.
+        deployment.processes.clear();
+    }
     let refuse = |problem: Problem<'_>| {
         problem.print(&style);
         REFUSED.into()
@@ -76,27 +81,63 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
             return FAILED.into();
         }
     };
-    let settings = Settings {
+    let mut settings = Settings {
         stdin,
         ..settings(&run.compiling, run.log_format == Format::Text)
     };
+    if run.debug {
+        settings = match for_debugger(settings) {
+            Ok(settings) => settings,
+            Err(error) => {
+                Problem::Thread(&error).print(&run.style());
+                return REFUSED.into();
+            }
+        };
+        if deployment.network.is_some() {
+            tracing::warn!(
+                "the clocks of the other processes go on while a debugger has stopped this one: \
+                 calls between them may fail"
+            );
+        }
+    }
     let settings = interrupt.follow_start(settings);
-    let running = match parigot_host::start(deployment, settings) {
+    // Before the compilation, which takes long.
+    let listeners = match edge::bind(deployment) {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            Problem::Edge(&error).print(&run.style());
+            return REFUSED.into();
+        }
+    };
+    let mut running = match parigot_host::start(deployment, settings) {
         Ok(running) => running,
         Err(error) => return start_refused(error.problems(), deployment, &run.style()),
     };
+    let edge = match listeners.serve(&mut running) {
+        Ok(edge) => edge,
+        Err(error) => {
+            Problem::Thread(&error).print(&run.style());
+            return FAILED.into();
+        }
+    };
+    stop_on_request(&running, interrupt);
+    let outcome = running.wait();
+    edge.close();
+    let ended = Ended {
+        status: outcome.status,
+        was_cut_off: outcome.was_cut_off,
+    };
+    exit_status::of_outcome(ended, interrupt.signal())
+}
+
+/// Stops the deployment at a request, or ends the process at the second one.
+fn stop_on_request(running: &Running, interrupt: &Arc<Interrupt>) {
     let stopper = running.stopper();
     let exiting = Arc::clone(interrupt);
     interrupt.stop_with(move |request| match request {
         ShutdownRequest::Stop => stopper.stop(),
         ShutdownRequest::Exit => exiting.exit_immediately(),
     });
-    let outcome = running.wait();
-    let ended = Ended {
-        status: outcome.status,
-        was_cut_off: outcome.was_cut_off,
-    };
-    exit_status::of_outcome(ended, interrupt.signal())
 }
 
 /// Stops the guests when stdin closes: the parent process holds the other end of the pipe.

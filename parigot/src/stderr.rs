@@ -1,11 +1,9 @@
 //! Standard error of the command.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::sync::LazyLock;
-use std::thread;
 use std::time::Duration;
 
 use parigot_host::ThreadError;
@@ -22,13 +20,14 @@ const COLLECT: Duration = Duration::from_millis(1);
 /// Runs a command whose threads never wait for stderr: a thread of its own writes the log.
 ///
 /// All that is queued at the end is written, if the log is read. `report` returns the line about
-/// lines that were dropped because the log was not read.
+/// lines that were dropped because the log was not read, and `panicked` the line about a panic.
 ///
 /// # Errors
 ///
 /// If the system does not start the thread. The command has not run then.
 pub(crate) fn in_background(
     report: impl Fn(Dropped) -> String + Send + 'static,
+    panicked: impl Fn(&PanicHookInfo<'_>) -> String + Send + Sync + 'static,
     command: impl FnOnce() -> ExitCode,
 ) -> Result<ExitCode, ThreadError> {
     // On a terminal, a line stands where it was logged between the output of a program.
@@ -38,8 +37,8 @@ pub(crate) fn in_background(
         COLLECT
     };
     STDERR.start_writer(collect, report)?;
-    panic::set_hook(Box::new(|panic| {
-        STDERR.lines(&text_of(panic));
+    panic::set_hook(Box::new(move |panic| {
+        STDERR.lines(&panicked(panic));
         // The process can abort before its end flushes.
         STDERR.flush(STALL_MAX);
     }));
@@ -52,21 +51,6 @@ pub(crate) fn in_background(
 pub(crate) fn exit(status: u8) -> ! {
     STDERR.flush(STALL_MAX);
     std::process::exit(status.into())
-}
-
-/// Returns the message and, if one was asked for, the backtrace of a panic, as std prints them.
-fn text_of(panic: &PanicHookInfo<'_>) -> String {
-    let thread = thread::current();
-    let name = thread.name().unwrap_or("<unnamed>");
-    let backtrace = Backtrace::capture();
-    match backtrace.status() {
-        BacktraceStatus::Captured => {
-            format!("thread '{name}' {panic}\nstack backtrace:\n{backtrace}\n")
-        }
-        _ => format!(
-            "thread '{name}' {panic}\nnote: run with `RUST_BACKTRACE=1` to display a backtrace\n"
-        ),
-    }
 }
 
 /// Environment variable that asks for colours without a terminal: <https://bixense.com/clicolors/>.
@@ -88,28 +72,4 @@ fn terminal_is_dumb() -> bool {
 /// Returns whether a line can be redrawn: stderr is a terminal, and not the log of a CI.
 pub(crate) fn can_be_redrawn() -> bool {
     io::stderr().is_terminal() && !terminal_is_dumb() && std::env::var_os("CI").is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc::channel;
-
-    use super::*;
-
-    #[test]
-    fn a_panic_is_reported_with_its_thread_and_place() {
-        let (sender, texts) = channel();
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| _ = sender.send(text_of(panic))));
-        let thread = thread::Builder::new().name("oven".into());
-        let ended = thread
-            .spawn(|| panic!("cold"))
-            .map(thread::JoinHandle::join);
-        panic::set_hook(before);
-        assert!(matches!(ended, Ok(Err(_))), "the thread must panic");
-        let text = texts.recv().expect("the hook must be called");
-        let begin = format!("thread 'oven' panicked at {}:", file!());
-        assert!(text.starts_with(&begin), "{text}");
-        assert!(text.contains(":\ncold\n"), "{text}");
-    }
 }

@@ -20,8 +20,6 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Engine, Module};
-
 use crate::compile::engine::engine;
 use crate::compile::timeout;
 use crate::error::{ModuleError, ThreadError};
@@ -73,12 +71,9 @@ pub fn compile_stdin() -> io::Result<()> {
         .name(PARENT.into())
         .spawn(end_with_parent)
         .map_err(|error| ThreadError::new(PARENT, &error))?;
-    let engine = engine();
+    let engine = engine(false);
     // The parent ends this process when the time is over.
-    let code = timeout::compile(&engine, bytes, Duration::MAX).and_then(|module| {
-        let code = module.serialize();
-        code.map_err(ModuleError::Compile)
-    });
+    let code = timeout::compile(&engine, bytes, Duration::MAX);
     let mut stdout = io::stdout().lock();
     match code {
         Ok(code) => {
@@ -107,18 +102,18 @@ fn one_line(error: impl std::fmt::Display) -> String {
     error.to_string().replace('\n', "; ")
 }
 
-/// Compiles a module in a child process, for at most `time_max`.
+/// Compiles a module in a child process, for at most `time_max`, and returns its code for
+/// `Module::deserialize`.
 ///
 /// # Errors
 ///
 /// If the module is invalid, if the compiler panics, if the child exceeds the time or its memory,
 /// or if the system does not start the child.
 pub(crate) fn compile(
-    engine: &Engine,
     command: &CompilerCommand,
     bytes: Vec<u8>,
     time_max: Duration,
-) -> Result<Module, ModuleError> {
+) -> Result<Vec<u8>, ModuleError> {
     let mut child = Command::new(&command.program)
         .args(&command.args)
         .stdin(Stdio::piped())
@@ -135,16 +130,9 @@ pub(crate) fn compile(
         let _ = child.kill();
     }
     let ended = child.wait().map_err(ModuleError::Compiler)?;
-    let Answer { stdout, stderr } = answer?;
+    let Answer { mut stdout, stderr } = answer?;
     match stdout.split_first() {
-        Some((&CODE, code)) if ended.success() => {
-            // SAFETY: `code` must be the unchanged result of `Module::serialize`.
-            // - The program is that of the settings, which runs `compile_stdin` and exits with
-            //   success only after it has written the whole code.
-            // - The bytes came through a pipe that no other process has.
-            // - Code of another version of the engine is rejected by `deserialize`.
-            unsafe { Module::deserialize(engine, code) }.map_err(ModuleError::Compile)
-        }
+        Some((&CODE, _)) if ended.success() => Ok(stdout.split_off(1)),
         Some((&ERROR, text)) => Err(error_of(&String::from_utf8_lossy(text), command)),
         _ => Err(death_of(ended, &stderr, command)),
     }

@@ -13,6 +13,7 @@ use crate::compile::timeout;
 use crate::descriptors::section;
 use crate::error::{GoBuildError, ModuleError};
 use crate::guest::backtrace::{ModuleDigest, Symbols};
+use crate::guest::sections::without_custom_sections;
 use crate::guest::stack_pointer;
 use crate::guest::wasi::go_module;
 use crate::guest::wasi::imports::{IMPORTS, MODULE};
@@ -27,6 +28,8 @@ pub(crate) struct Compiler {
     time_max: Duration,
     /// `None` compiles in this process.
     command: Option<CompilerCommand>,
+    /// Set if guests are compiled for a debugger.
+    debug: bool,
     /// Set if the host needs the descriptors of guests.
     reads_descriptors: bool,
 }
@@ -48,7 +51,7 @@ const JS_IMPORTS: &str = "gojs";
 impl Compiler {
     /// Creates a compiler; a cache folder in `settings` keeps the compiled modules.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let engine = engine();
+        let engine = engine(settings.debug);
         let cache = settings
             .code_cache
             .as_deref()
@@ -58,6 +61,7 @@ impl Compiler {
             cache,
             time_max: settings.compile_time_max,
             command: settings.compiler.clone(),
+            debug: settings.debug,
             reads_descriptors: settings.descriptors,
         }
     }
@@ -90,16 +94,11 @@ impl Compiler {
             Some(module) => module,
             None => {
                 compiling();
-                let mut bytes = bytes.to_vec();
-                stack_pointer::expose(&mut bytes);
-                let module = match &self.command {
-                    Some(command) => child::compile(&self.engine, command, bytes, self.time_max),
-                    None => timeout::compile(&self.engine, bytes, self.time_max),
-                }?;
-                if let Some(entry) = entry {
-                    entry.store(&module);
+                let compiled = self.compile_anew(path, bytes)?;
+                if let (Some(entry), true) = (entry, compiled.is_whole) {
+                    entry.store(&compiled.code);
                 }
-                module
+                self.load(&compiled.code)?
             }
         };
         let is_go = go_module::is_go(bytes);
@@ -117,6 +116,61 @@ impl Compiler {
         let symbols = Symbols::new(path, digest, is_go);
         Ok(GuestModule::new(module, is_go, descriptors, symbols))
     }
+
+    /// Compiles a module. For a debugger, compiles it without its debug information if it cannot
+    /// be compiled otherwise.
+    fn compile_anew(&self, path: &Path, bytes: &[u8]) -> Result<Compiled, ModuleError> {
+        match self.run_compiler(bytes.to_vec()) {
+            // The engine offers no more than best effort for debug information, and a start must
+            // not depend on it.
+            Err(ModuleError::Compile(error)) if self.debug => {
+                let stripped = without_custom_sections(bytes, |name| name.starts_with(".debug_"));
+                let code = self.run_compiler(stripped)?;
+                tracing::warn!(
+                    "the debugger shows no lines of {}: the engine cannot compile its debug \
+                     information: {error:#}",
+                    path.display()
+                );
+                Ok(Compiled {
+                    code,
+                    is_whole: false,
+                })
+            }
+            compiled => Ok(Compiled {
+                code: compiled?,
+                is_whole: true,
+            }),
+        }
+    }
+
+    /// Compiles a module here or in a child process, and returns its code.
+    ///
+    /// The code is never taken from a loaded module: the memory of that one has the instructions
+    /// with which a debugger stops at a line, and the cache would keep them.
+    fn run_compiler(&self, mut bytes: Vec<u8>) -> Result<Vec<u8>, ModuleError> {
+        stack_pointer::expose(&mut bytes);
+        match &self.command {
+            Some(command) => child::compile(command, bytes, self.time_max),
+            None => timeout::compile(&self.engine, bytes, self.time_max),
+        }
+    }
+
+    /// Loads the code that `run_compiler` has returned.
+    fn load(&self, code: &[u8]) -> Result<Module, ModuleError> {
+        // SAFETY: `code` must be the unchanged result of `Engine::precompile_module`.
+        // - This process has compiled it, or a program of the settings, which runs `compile_stdin`
+        //   and exits with success only after it has written the whole code.
+        // - The bytes of a program came through a pipe that no other process has.
+        // - Code of another version of the engine is rejected by `deserialize`.
+        unsafe { Module::deserialize(&self.engine, code) }.map_err(ModuleError::Compile)
+    }
+}
+
+/// Code of a module that was just compiled.
+struct Compiled {
+    code: Vec<u8>,
+    /// Set unless the debug information is missing.
+    is_whole: bool,
 }
 
 /// Rejects a module of Go's linker that was built in another way than a guest, or without the SDK,

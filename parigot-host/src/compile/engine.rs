@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, Inlining, OptLevel};
 
 use crate::limits::GUEST_STACK_BYTES;
 
@@ -10,7 +10,10 @@ use crate::limits::GUEST_STACK_BYTES;
 const BACKTRACE_FRAMES_MAX: Option<NonZeroUsize> = NonZeroUsize::new(64);
 
 /// Returns the engine of a host. Compiled code fits each engine with the same configuration.
-pub(crate) fn engine() -> Engine {
+///
+/// With `debug`, guests are compiled for a native debugger, which finds their source lines and
+/// variables.
+pub(crate) fn engine(debug: bool) -> Engine {
     let mut config = Config::new();
     // On demand, not pooled: a pool reserves address space for a fixed number of instances, and
     // instances are created one by one.
@@ -22,5 +25,11 @@ pub(crate) fn engine() -> Engine {
     config.wasm_backtrace_max_frames(BACKTRACE_FRAMES_MAX);
     // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
     config.epoch_interruption(true);
+    if debug {
+        config.debug_info(true);
+        // An optimised variable has no address for most of its life.
+        config.cranelift_opt_level(OptLevel::None);
+        config.compiler_inlining(Inlining::No);
+    }
     Engine::new(&config).expect("Cranelift must support this machine")
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::compile::compiler::Compiler;
+use crate::compile::debug_build::{Debuggable, file_for_debugger};
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{ModuleError, StartProblem, ThreadError};
 use crate::guest::code::InstanceFactory;
@@ -67,7 +68,7 @@ pub(crate) fn modules(
         tell: settings.on_compiling.as_deref(),
         guests: Mutex::default(),
     };
-    let (files, file_of) = distinct(guests);
+    let (files, file_of) = distinct(guests, settings.debug);
     for_each_in_parallel(&files, |file| file.compile(compiler, &progress));
     // After all compilations and in order, so that each start of a deployment logs the same lines.
     let modules: Vec<&Result<GuestModule, CompileFailure>> = files
@@ -80,20 +81,22 @@ pub(crate) fn modules(
         .map(|(spec, file)| {
             modules[file]
                 .clone()
-                .map_err(|failure| failure.problem_of(spec))
+                .map_err(|failure| failure.problem_of(&spec.name, files[file].path()))
         })
         .collect()
 }
 
-/// Returns the distinct files, and for each guest the index of its file.
-fn distinct(guests: &[GuestSpec]) -> (Vec<WasmFile<'_>>, Vec<usize>) {
+/// Returns the distinct files, and for each guest the index of its file. With `debug`, these are
+/// the files for a debugger.
+fn distinct(guests: &[GuestSpec], debug: bool) -> (Vec<WasmFile<'_>>, Vec<usize>) {
     let mut files = Vec::new();
     let mut indices: HashMap<&Path, usize> = HashMap::new();
     let mut file_of = Vec::new();
     for GuestSpec { name, wasm, .. } in guests {
         let index = *indices.entry(wasm).or_insert_with(|| {
             files.push(WasmFile {
-                path: wasm,
+                wasm,
+                for_debugger: debug.then(|| file_for_debugger(wasm)),
                 guest: name,
                 result: OnceLock::new(),
             });
@@ -106,7 +109,10 @@ fn distinct(guests: &[GuestSpec]) -> (Vec<WasmFile<'_>>, Vec<usize>) {
 
 /// A wasm file, and the result of its compilation.
 struct WasmFile<'a> {
-    path: &'a Path,
+    /// Path in the deployment.
+    wasm: &'a Path,
+    /// File that a debugger needs, if guests are compiled for one.
+    for_debugger: Option<PathBuf>,
     /// First guest of the deployment that runs the file.
     guest: &'a str,
     /// Set by the one thread that compiles the file.
@@ -118,6 +124,8 @@ struct CompileResult {
     /// False if the code was in the cache.
     was_compiled: bool,
     took: Duration,
+    /// Extent to which a debugger can show the guest, if it is compiled for one.
+    debuggable: Option<Debuggable>,
 }
 
 /// Failure to compile a file, shared by the problems of all guests that run the file.
@@ -128,6 +136,11 @@ enum CompileFailure {
 }
 
 impl<'a> WasmFile<'a> {
+    /// Returns the file that is run.
+    fn path(&self) -> &Path {
+        self.for_debugger.as_deref().unwrap_or(self.wasm)
+    }
+
     fn compile(&self, compiler: &Compiler, progress: &CompileProgress<'a>) {
         let begin = Instant::now();
         let mut was_compiled = false;
@@ -135,9 +148,13 @@ impl<'a> WasmFile<'a> {
             was_compiled = true;
             progress.change(|guests| guests.insert(self.guest));
         };
-        let module = read(self.path).and_then(|bytes| {
+        let mut debuggable = None;
+        let module = read(self.path()).and_then(|bytes| {
+            if let Some(file) = &self.for_debugger {
+                debuggable = Some(Debuggable::of(self.wasm, file, &bytes));
+            }
             compiler
-                .compile(self.path, &bytes, compiling)
+                .compile(self.path(), &bytes, compiling)
                 .map_err(|error| CompileFailure::Module(Arc::new(error)))
         });
         if was_compiled {
@@ -147,6 +164,7 @@ impl<'a> WasmFile<'a> {
             module,
             was_compiled,
             took: begin.elapsed(),
+            debuggable,
         };
         assert!(
             self.result.set(result).is_ok(),
@@ -161,6 +179,7 @@ impl<'a> WasmFile<'a> {
             module,
             was_compiled,
             took,
+            debuggable,
         } = self.result.get().expect("all files must be compiled");
         if module.is_ok() {
             let what = if *was_compiled {
@@ -176,6 +195,9 @@ impl<'a> WasmFile<'a> {
                     ms,
                     "compiled slowly, once for each version of the guest"
                 );
+            }
+            if let Some(debuggable) = debuggable {
+                debuggable.log(self.guest);
             }
         }
         module
@@ -194,12 +216,10 @@ fn read(path: &Path) -> Result<Vec<u8>, CompileFailure> {
 }
 
 impl CompileFailure {
-    fn problem_of(self, spec: &GuestSpec) -> StartProblem {
+    fn problem_of(self, guest: &str, path: &Path) -> StartProblem {
         match self {
-            CompileFailure::Unreadable(error) => {
-                StartProblem::unreadable(&spec.name, &spec.wasm, error)
-            }
-            CompileFailure::Module(error) => StartProblem::module(&spec.name, &spec.wasm, error),
+            CompileFailure::Unreadable(error) => StartProblem::unreadable(guest, path, error),
+            CompileFailure::Module(error) => StartProblem::module(guest, path, error),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use wasmtime::{Engine, Module};
+use wasmtime::Engine;
 
 use crate::error::{ModuleError, ThreadError};
 
@@ -21,7 +21,7 @@ const NAME: &str = "parigot compile";
 /// Stack of a compiling thread in bytes: Cranelift handles nested blocks by recursion.
 const STACK_BYTES: usize = 16 << 20;
 
-/// Compiles a module, for at most `time_max`.
+/// Compiles a module, for at most `time_max`, and returns its code for `Module::deserialize`.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub(crate) fn compile(
     engine: &Engine,
     bytes: Vec<u8>,
     time_max: Duration,
-) -> Result<Module, ModuleError> {
+) -> Result<Vec<u8>, ModuleError> {
     let threads = available_parallelism().map_or(1, usize::from);
     // Wasmtime compiles the functions of a module in parallel, on the pool that calls it.
     let pool = rayon::ThreadPoolBuilder::new()
@@ -42,12 +42,12 @@ pub(crate) fn compile(
         .panic_handler(|_| {})
         .build()
         .map_err(|error| ThreadError::new(NAME, &io::Error::other(error)))?;
-    let (sender, module) = channel();
+    let (sender, code) = channel();
     let engine = engine.clone();
     // The receiver is gone if the time is over; the result is then dropped.
-    pool.spawn(move || _ = sender.send(Module::from_binary(&engine, &bytes)));
-    match module.recv_timeout(time_max) {
-        Ok(module) => module.map_err(ModuleError::Compile),
+    pool.spawn(move || _ = sender.send(engine.precompile_module(&bytes)));
+    match code.recv_timeout(time_max) {
+        Ok(code) => code.map_err(ModuleError::Compile),
         Err(RecvTimeoutError::Timeout) => Err(ModuleError::CompileTime { time_max }),
         // The panic dropped the sender.
         Err(RecvTimeoutError::Disconnected) => Err(ModuleError::Compile(wasmtime::Error::msg(

@@ -19,6 +19,7 @@
 //! max_restarts = 10              # restarts within `max_seconds`; the next failure is permanent
 //! max_seconds = 60
 //! replicas = 1                   # instances; calls go to the least busy one
+//! providers = ["sessions"]       # or { cache = "sessions" }: binds `KvClient as "cache"`
 //! shared = ["greeting.v1.Greeting"]   # services with several exporters
 //!
 //! [program.hello]                # a program runs once; its keys are those from `wasm` to `log`
@@ -29,9 +30,25 @@
 //!
 //! [process.front]                # only for several processes; each guest belongs to one
 //! guests = ["hello"]
+//! edge = ["public"]              # edges for which this process listens
 //!
 //! [process.back]
 //! guests = ["greeting"]
+//!
+//! [edge.public]                  # listener for clients from outside
+//! listen = "127.0.0.1:8080"      # port 0 lets the system choose
+//! services = ["greeting.v1.Greeting"]   # all that clients can call
+//! headers = ["x-request-id"]     # request headers that become metadata; "*" for all
+//! cors = ["https://app.example.com"]    # origins of web pages that may call
+//! reflection = false             # true: clients may ask for the schemas
+//! deadline = "30s"               # longest time of a call
+//! max_message = "4MiB"
+//! max_calls = 1000               # calls in flight
+//! errors = "brief"               # or "full": messages name guests, files and panics
+//!
+//! [provider.sessions]            # a store of the host; only the guests that list it reach it
+//! kind = "kv"
+//! path = "data/sessions.db"      # relative to this file; the further keys depend on the kind
 //!
 //! [network]                      # the connection between the processes
 //! nats = "nats://127.0.0.1:4222" # or a list of servers
@@ -51,15 +68,23 @@
 //! | `spec.rs` | the result: guests, processes, limits |
 //! | `parse.rs` | the file's own keys and the tables of guests |
 //! | `parse_network.rs` | processes and `[network]` |
+//! | `edge.rs`, `parse_edge.rs` | listeners for clients from outside |
+//! | `provider.rs`, `parse_provider.rs` | providers of standard services, and grants |
 //! | `nats_server.rs` | addresses of servers, whose passwords no text shows |
 //! | `secret.rs` | values that stand in the environment or in files of their own |
 //! | `tls.rs`, `parse_tls.rs` | the table `tls`, the same for all connections and listeners |
+//! | `quantity.rs` | numbers with a unit |
 //! | `values.rs` | single values; collects the errors |
 
+mod edge;
 mod nats_server;
 mod parse;
+mod parse_edge;
 mod parse_network;
+mod parse_provider;
 mod parse_tls;
+mod provider;
+mod quantity;
 mod secret;
 mod spec;
 #[cfg(test)]
@@ -67,9 +92,14 @@ mod tests;
 mod tls;
 mod values;
 
+pub use self::edge::{
+    EDGE_CALLS_DEFAULT, EDGE_DEADLINE_DEFAULT, EDGE_MESSAGE_BYTES_DEFAULT, EdgeSpec, ErrorTexts,
+    ExposedService, ForwardedHeaders,
+};
 #[cfg(feature = "nats")]
 pub(crate) use self::nats_server::ServerLogin;
 pub use self::nats_server::{InvalidServer, NatsServer};
+pub use self::provider::{Access, Grant, ProviderSpec};
 pub use self::secret::{EnvValue, Secret, SecretText};
 pub use self::spec::{
     CLOCK_SKEW_DEFAULT, Deployment, GuestSpec, MANIFEST_VERSION, MAX_RESTARTS_DEFAULT, NatsLogin,
@@ -77,7 +107,7 @@ pub use self::spec::{
     SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT, process_of,
 };
 pub use self::tls::{Identity, Tls};
-pub use crate::error::{ConfigError, DeploymentError, SecretError, UnknownProcess};
+pub use crate::error::{ConfigError, DeploymentError, ProviderError, SecretError, UnknownProcess};
 pub use crate::limits::{
     BUDGET_DEFAULT, BUDGET_MAX, DEADLINE_DEFAULT, LOG_BYTES_DEFAULT, MEMORY_BYTES_DEFAULT,
     REPLICAS_MAX,

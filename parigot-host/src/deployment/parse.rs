@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::quantity::DURATION_UNITS_MS;
 use super::secret::EnvValue;
 use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
-use super::values::{DURATION_UNITS_MS, Key, Names, Reader, Scale, Value, is_name};
+use super::values::{Key, Names, Reader, Scale, Value, is_name};
 use crate::error::{ConfigErrorKind, DeploymentError, ProcessesErrorKind, suggest};
 use crate::limits::{BUDGET_MAX, DEPLOYMENT_BYTES_MAX, REPLICAS_MAX};
 use crate::regular_file;
@@ -23,6 +24,8 @@ const FILE_KEYS: &[&str] = &[
     "service",
     "program",
     "worker",
+    "edge",
+    "provider",
     "process",
     "network",
 ];
@@ -71,8 +74,18 @@ impl Role {
                 "replicas",
                 "shared",
                 "bind",
+                "providers",
             ],
-            Role::Program => &["wasm", "args", "env", "memory", "budget", "log", "bind"],
+            Role::Program => &[
+                "wasm",
+                "args",
+                "env",
+                "memory",
+                "budget",
+                "log",
+                "bind",
+                "providers",
+            ],
             Role::Worker => &[
                 "wasm",
                 "args",
@@ -84,6 +97,7 @@ impl Role {
                 "max_restarts",
                 "max_seconds",
                 "bind",
+                "providers",
             ],
         }
     }
@@ -145,6 +159,8 @@ impl Reader<'_> {
         } = self;
         if errors.is_empty() {
             deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
+            deployment.edges.sort_by(|a, b| a.name.cmp(&b.name));
+            deployment.providers.sort_by(|a, b| a.name.cmp(&b.name));
             deployment.processes.sort_by(|a, b| a.name().cmp(b.name()));
             Ok(deployment)
         } else {
@@ -212,6 +228,8 @@ impl Reader<'_> {
                 "service" => self.guests(Role::Service, value, &mut names),
                 "program" => self.guests(Role::Program, value, &mut names),
                 "worker" => self.guests(Role::Worker, value, &mut names),
+                "edge" => self.edges(value),
+                "provider" => self.providers(value),
                 "process" | "network" => {} // read below, once all guests are known
                 _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
             }
@@ -221,6 +239,7 @@ impl Reader<'_> {
         }
         self.check_bound(&names);
         self.processes(root, &names);
+        self.check_grants();
     }
 
     /// Returns whether the file has a supported version.
@@ -307,6 +326,7 @@ impl Reader<'_> {
             "budget" => guest.budget = self.budget("budget", value),
             "log" => guest.log_bytes = self.quantity(value, &LOG),
             "bind" => guest.bind = self.bind(value),
+            "providers" => guest.providers = self.grants(value),
             _ => return false,
         }
         true

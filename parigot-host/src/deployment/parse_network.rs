@@ -12,7 +12,7 @@ use super::tls::NATS_TLS_KEYS;
 use super::values::{Key, Names, Reader, Value, is_name};
 use crate::error::{ConfigErrorKind, ProcessesErrorKind, suggest};
 
-const PROCESS_KEYS: &[&str] = &["guests"];
+const PROCESS_KEYS: &[&str] = &["guests", "edge"];
 const NETWORK_KEYS: &[&str] = &[
     "nats",
     "app",
@@ -34,6 +34,20 @@ struct LoginKeys {
     user: Option<String>,
     password: Option<Secret>,
     nkey: Option<Secret>,
+}
+
+/// Entries of a process, with their positions.
+#[derive(Default)]
+struct Members<'v> {
+    guests: Vec<(&'v str, Range<usize>)>,
+    edges: Vec<(&'v str, Range<usize>)>,
+}
+
+/// Names of a process, of its guests and of its edges.
+struct ProcessEntry {
+    name: String,
+    guests: Vec<String>,
+    edges: Vec<String>,
 }
 
 /// Process of each guest, with the position of the entry.
@@ -61,16 +75,17 @@ impl Reader<'_> {
             _ => {}
         }
         let network = network.map(|(key, value)| self.network(key, value));
-        let guests_of = processes.map(|(_, value)| self.guests_of_processes(value, guests));
+        let guests_of = processes.map(|(_, value)| self.entries_of_processes(value, guests));
         let Some((network, guests_of)) = network.zip(guests_of) else {
             return;
         };
-        let mut names: Vec<_> = guests_of.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<_> = guests_of.iter().map(|entry| entry.name.clone()).collect();
         names.sort();
-        let process = |(process, guests)| Process {
-            guests,
+        let process = |entry: ProcessEntry| Process {
+            guests: entry.guests,
+            edges: entry.edges,
             network: Network {
-                process,
+                process: entry.name,
                 processes: names.clone(),
                 ..network.clone()
             },
@@ -78,14 +93,11 @@ impl Reader<'_> {
         self.deployment.processes = guests_of.into_iter().map(process).collect();
     }
 
-    /// Returns the processes, each with its guests, sorted.
-    fn guests_of_processes(
-        &mut self,
-        value: &Value<'_>,
-        guests: &Names,
-    ) -> Vec<(String, Vec<String>)> {
+    /// Returns the processes, each with its guests and edges, sorted.
+    fn entries_of_processes(&mut self, value: &Value<'_>, guests: &Names) -> Vec<ProcessEntry> {
         let before = self.errors.len();
         let mut homes = Homes::new();
+        let mut edges_of = Vec::new();
         let mut guests_of = Vec::new();
         for (key, place, entry) in self.named_tables("process", value) {
             let process = key.get_ref().as_ref();
@@ -101,19 +113,20 @@ impl Reader<'_> {
             let members = entry
                 .map(|entry| self.members(key, &place, entry))
                 .unwrap_or_default();
-            for (guest, span) in &members {
+            for (guest, span) in &members.guests {
                 self.assign(guest, span.clone(), process, guests, &mut homes);
             }
-            let mut members: Vec<_> = members
-                .into_iter()
-                .map(|(guest, _)| guest.to_owned())
-                .collect();
-            members.sort();
-            guests_of.push((process.to_owned(), members));
+            guests_of.push(ProcessEntry {
+                name: process.to_owned(),
+                guests: sorted(&members.guests),
+                edges: sorted(&members.edges),
+            });
+            let edges = members.edges.into_iter();
+            edges_of.extend(edges.map(|(edge, span)| (process, edge, span)));
         }
         // After an error, a missing guest may be in the faulty entry.
         if self.errors.len() == before {
-            let processes: Vec<_> = guests_of.iter().map(|(process, _)| &**process).collect();
+            let processes: Vec<_> = guests_of.iter().map(|entry| &*entry.name).collect();
             for (guest, span) in guests
                 .iter()
                 .filter(|(guest, _)| !homes.contains_key(&***guest))
@@ -126,26 +139,30 @@ impl Reader<'_> {
                     },
                 );
             }
+            self.check_edges_of_processes(&edges_of);
         }
         guests_of
     }
 
-    /// Returns the entries of `guests` with their positions.
+    /// Returns the entries of `guests` and `edge` with their positions.
     fn members<'v>(
         &mut self,
         process: &Key<'_>,
         place: &str,
         entry: &'v DeTable<'_>,
-    ) -> Vec<(&'v str, Range<usize>)> {
-        let mut members = Vec::new();
+    ) -> Members<'v> {
+        let mut members = Members::default();
         let mut has_guests = false;
         for (key, value) in entry {
             match key.get_ref().as_ref() {
                 "guests" => {
-                    members = self.placed_strings("guests", "a guest", value);
+                    members.guests = self.placed_strings("guests", "a guest", value);
                     has_guests = !is_empty_array(value);
                 }
-                _ => has_guests |= self.unknown_key(key, place, PROCESS_KEYS).is_some(),
+                "edge" => members.edges = self.placed_strings("edge", "an edge", value),
+                _ => {
+                    has_guests |= self.unknown_key(key, place, PROCESS_KEYS) == Some("guests");
+                }
             }
         }
         if !has_guests {
@@ -325,6 +342,13 @@ impl LoginKeys {
 
 fn entry<'r, 'i>(root: &'r DeTable<'i>, name: &str) -> Option<(&'r Key<'i>, &'r Value<'i>)> {
     root.iter().find(|(key, _)| key.get_ref() == name)
+}
+
+/// Returns the names among entries, sorted.
+fn sorted(entries: &[(&str, Range<usize>)]) -> Vec<String> {
+    let mut names: Vec<_> = entries.iter().map(|(name, _)| (*name).to_owned()).collect();
+    names.sort();
+    names
 }
 
 fn is_empty_array(value: &Value<'_>) -> bool {

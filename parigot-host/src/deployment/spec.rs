@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use miette::NamedSource;
 
+use super::edge::EdgeSpec;
 use super::nats_server::NatsServer;
+use super::provider::{Grant, ProviderSpec};
 use super::secret::{EnvValue, Secret};
 use super::tls::Tls;
 use crate::error::UnknownProcess;
@@ -61,6 +63,10 @@ pub struct Deployment {
     /// Largest size of the linear memories of all guests of a process together, in bytes; `None`
     /// without a limit.
     pub memory_bytes_max: Option<u64>,
+    /// Listeners for clients from outside, sorted by name. A part has those of its process.
+    pub edges: Vec<EdgeSpec>,
+    /// Providers of standard services, sorted by name. A part has those of its guests.
+    pub providers: Vec<ProviderSpec>,
     /// The processes of the file, sorted by name; empty for a single process, and in a part.
     pub processes: Vec<Process>,
     /// Connection of this part with the others; `None` for a whole deployment.
@@ -102,6 +108,8 @@ pub struct GuestSpec {
     pub shared: Vec<String>,
     /// Guests that export the services which this guest requires by a binding name, by that name.
     pub bind: BTreeMap<String, String>,
+    /// Providers that the guest may use.
+    pub providers: Vec<Grant>,
     /// Position of the value of `wasm` in the file, in bytes.
     pub span: Range<usize>,
 }
@@ -138,6 +146,7 @@ impl GuestSpec {
             replicas: 1,
             shared: Vec::new(),
             bind: BTreeMap::new(),
+            providers: Vec::new(),
             span: 0..0,
         }
     }
@@ -175,6 +184,8 @@ pub enum Role {
 pub struct Process {
     /// Names of the guests, sorted; at least one.
     pub guests: Vec<String>,
+    /// Names of the edges for which the process listens, sorted.
+    pub edges: Vec<String>,
     /// Connection with the other processes; includes the name of the process.
     pub network: Network,
 }
@@ -248,8 +259,11 @@ impl Deployment {
     ///
     /// If the file has no process of that name.
     pub fn of_process(&self, name: &str) -> Result<Self, UnknownProcess> {
-        let Some(Process { guests, network }) =
-            self.processes.iter().find(|process| process.name() == name)
+        let Some(Process {
+            guests,
+            edges,
+            network,
+        }) = self.processes.iter().find(|process| process.name() == name)
         else {
             let known = self.processes.iter().map(Process::name);
             return Err(UnknownProcess::new(
@@ -259,8 +273,16 @@ impl Deployment {
             ));
         };
         let is_in_it = |guest: &&GuestSpec| guests.binary_search(&guest.name).is_ok();
+        let listens = |edge: &&EdgeSpec| edges.binary_search(&edge.name).is_ok();
+        let guests: Vec<_> = self.guests.iter().filter(is_in_it).cloned().collect();
+        let is_granted = |provider: &&ProviderSpec| {
+            let mut grants = guests.iter().flat_map(|guest| &guest.providers);
+            grants.any(|grant| grant.provider == provider.name)
+        };
         Ok(Deployment {
-            guests: self.guests.iter().filter(is_in_it).cloned().collect(),
+            providers: self.providers.iter().filter(is_granted).cloned().collect(),
+            guests: guests.clone(),
+            edges: self.edges.iter().filter(listens).cloned().collect(),
             processes: Vec::new(),
             network: Some(network.clone()),
             ..self.clone()

@@ -11,16 +11,12 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::nats_server::without_passwords;
+use super::quantity::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
 use super::secret::Secret;
 use super::spec::{Deployment, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT};
 use crate::error::suggest;
 use crate::error::{ConfigError, ConfigErrorKind, ProcessesErrorKind};
 use crate::limits::ERRORS_MAX;
-
-pub(super) const SIZE_UNITS: &[(&str, u64)] =
-    &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-pub(super) const DURATION_UNITS_MS: &[(&str, u64)] =
-    &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 pub(super) type Key<'a> = Spanned<DeString<'a>>;
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
@@ -52,6 +48,8 @@ impl<'a> Reader<'a> {
             startup_deadline: STARTUP_DEADLINE_DEFAULT,
             shutdown_deadline: SHUTDOWN_DEADLINE_DEFAULT,
             memory_bytes_max: None,
+            edges: Vec::new(),
+            providers: Vec::new(),
             processes: Vec::new(),
             network: None,
             source: NamedSource::new(file.to_string_lossy(), Arc::from(without_passwords(text))),
@@ -416,14 +414,6 @@ impl Scale {
             form,
         }
     }
-}
-
-/// Parses a number with a unit: `12KiB` is 12 times 1,024. Returns `None` for another form or an
-/// overflow.
-pub(super) fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-    let (_, scale) = units.iter().find(|(name, _)| *name == unit)?;
-    number.parse::<u64>().ok()?.checked_mul(*scale)
 }
 
 fn with_article(value: &DeValue<'_>) -> String {

@@ -51,6 +51,14 @@ impl Pool {
         self.files.iter().map(|file| &file.descriptor)
     }
 
+    /// Returns an encoded file; empty if the pool has no file of that name.
+    #[cfg(feature = "json")]
+    pub(crate) fn bytes_of(&self, name: &str) -> &[u8] {
+        let mut files = self.files.iter();
+        let file = files.find(|file| file.descriptor.name() == name);
+        file.map_or(&[], |file| &file.bytes)
+    }
+
     /// Returns the file that defines a service and all files that this file imports, directly or
     /// indirectly, as a `FileDescriptorSet`. Empty if no file defines the service.
     pub(crate) fn of_service(&self, service: &str) -> Vec<u8> {

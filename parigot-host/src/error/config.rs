@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
+use crate::error::edge::EdgeErrorKind;
+use crate::error::provider::ProviderErrorKind;
 use crate::error::suggest;
 use crate::limits::{DEPLOYMENT_BYTES_MAX, Size};
 
@@ -135,7 +137,7 @@ pub(crate) enum ConfigErrorKind<'a> {
     NoVersion,
     #[error("`manifest_version` is {found}, which is not supported")]
     Version { found: &'a str },
-    #[error("{name:?} cannot be the name of a {of}")]
+    #[error("{name:?} cannot be the name of {} {of}", article(of))]
     Name { name: &'a str, of: &'static str },
     #[error("two guests are named `{name}`")]
     SameName { name: &'a str },
@@ -160,6 +162,12 @@ pub(crate) enum ConfigErrorKind<'a> {
     /// An error of the processes or their network.
     #[error("{0}")]
     Processes(ProcessesErrorKind<'a>),
+    /// An error of a listener for clients.
+    #[error("{0}")]
+    Edge(EdgeErrorKind<'a>),
+    /// An error of a provider or a grant.
+    #[error("{0}")]
+    Provider(ProviderErrorKind<'a>),
     #[error("{name:?} cannot be the name of an environment variable")]
     VariableName { name: &'a str },
     #[error("`{key}` is {text:?}, which is not known")]
@@ -276,7 +284,8 @@ impl ConfigErrorKind<'_> {
                 "this parigot reads version 1: `manifest_version = 1`".into()
             }
             ConfigErrorKind::Name { of, .. } => {
-                format!("a {of}'s name is made of `a` to `z`, `0` to `9`, `_` and `-`")
+                let article = article(of);
+                format!("{article} {of}'s name is made of `a` to `z`, `0` to `9`, `_` and `-`")
             }
             ConfigErrorKind::SameName { .. } => {
                 "guest names must be unique: rename one of them".into()
@@ -294,6 +303,8 @@ impl ConfigErrorKind<'_> {
             }
             ConfigErrorKind::EmptyWasm { file } => format!("name a wasm file, relative to {file}"),
             ConfigErrorKind::Processes(kind) => kind.help(),
+            ConfigErrorKind::Edge(kind) => kind.help(),
+            ConfigErrorKind::Provider(kind) => kind.help(),
             ConfigErrorKind::VariableName { .. } => {
                 "variable names must be non-empty and must not contain `=` or NUL".into()
             }
@@ -315,6 +326,26 @@ impl ConfigErrorKind<'_> {
             ConfigErrorKind::Nul { .. } => "remove the `\\u0000`".into(),
             ConfigErrorKind::Type { expected, .. } => format!("make it {expected}"),
         }
+    }
+}
+
+/// Returns the indefinite article of a noun.
+fn article(noun: &str) -> &'static str {
+    match noun.starts_with(['a', 'e', 'i', 'o']) {
+        true => "an",
+        false => "a",
+    }
+}
+
+impl<'a> From<EdgeErrorKind<'a>> for ConfigErrorKind<'a> {
+    fn from(kind: EdgeErrorKind<'a>) -> Self {
+        ConfigErrorKind::Edge(kind)
+    }
+}
+
+impl<'a> From<ProviderErrorKind<'a>> for ConfigErrorKind<'a> {
+    fn from(kind: ProviderErrorKind<'a>) -> Self {
+        ConfigErrorKind::Provider(kind)
     }
 }
 

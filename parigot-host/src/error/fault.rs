@@ -1,29 +1,24 @@
 //! Ends of guests: texts for the log, and for callers that wait for a reply.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::{Kind, Malformed};
 
 use super::module::MemoryLimit;
+use crate::guest::backtrace::{Backtrace, Symbols};
 
 /// Fault that ends a guest. The text follows the guest's name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GuestFault {
     /// A panic; the text has its position and message, as the guest wrote them.
     #[error("{text}")]
-    Panic {
-        text: String,
-        /// Backtrace, or the stacks that Go's runtime has written; empty if not known.
-        stack: String,
-    },
+    Panic { text: String, stack: Stack },
     /// A trap of the engine: `unreachable`, an access out of bounds, a stack overflow.
     #[error("trapped: {reason}")]
-    Trap {
-        reason: String,
-        /// Backtrace; empty if not known.
-        stack: String,
-    },
+    Trap { reason: String, stack: Stack },
     /// A fault after an allocation beyond the limit had failed.
     #[error("{last} (an allocation beyond {limit}, had failed)")]
     OutOfMemory {
@@ -32,11 +27,7 @@ pub(crate) enum GuestFault {
     },
     /// The guest held its thread beyond its budget.
     #[error("was killed: {reason}")]
-    OverBudget {
-        reason: OverBudget,
-        /// Backtrace; empty if not known.
-        stack: String,
-    },
+    OverBudget { reason: OverBudget, stack: Stack },
     /// The guest exited through its language's runtime.
     #[error("exited with status {status}{}", after_colon(last_line))]
     Exit {
@@ -60,12 +51,6 @@ pub(crate) enum GuestFault {
     /// The manifest violates its layout.
     #[error("sent a malformed manifest: {0}")]
     Manifest(Malformed),
-    /// The guest exports or requires a method that streams, which this host cannot carry yet.
-    #[error(
-        "declares the method {service}/{method}, which streams; this host runs unary methods \
-         only, so generate the code with `streaming=skip`"
-    )]
-    Streams { service: String, method: String },
     /// The host could not create the instance for a restart.
     #[error("could not be restarted: {reason}")]
     NotMade { reason: String },
@@ -92,7 +77,7 @@ pub(crate) enum GuestFault {
 
 impl GuestFault {
     /// Returns the fault of a trap: a panic if the guest left a text.
-    pub(crate) fn of_trap(panic: String, reason: String, stack: String) -> Self {
+    pub(crate) fn of_trap(panic: String, reason: String, stack: Stack) -> Self {
         if panic.is_empty() {
             GuestFault::Trap { reason, stack }
         } else {
@@ -100,16 +85,49 @@ impl GuestFault {
         }
     }
 
-    /// Returns the backtrace of the fault, or the stacks that Go's runtime has written.
-    pub(crate) fn stack(&self) -> Option<&str> {
-        let stack = match self {
+    /// Returns the stack of the guest at the fault.
+    pub(crate) fn stack(&self) -> &Stack {
+        match self {
             GuestFault::Panic { stack, .. }
             | GuestFault::Trap { stack, .. }
             | GuestFault::OverBudget { stack, .. } => stack,
-            GuestFault::OutOfMemory { last, .. } => return last.stack(),
-            _ => return None,
-        };
-        (!stack.is_empty()).then_some(stack)
+            GuestFault::OutOfMemory { last, .. } => last.stack(),
+            _ => &Stack::Unknown,
+        }
+    }
+}
+
+/// Stack of a guest at its fault.
+#[derive(Debug)]
+pub(crate) enum Stack {
+    Unknown,
+    /// Stacks that Go's runtime has written.
+    Text(String),
+    /// Functions that the engine has found on the stack. Boxed, so that the result of a turn stays
+    /// small.
+    Functions(Box<Backtrace>),
+}
+
+impl Stack {
+    /// Returns the stack of an error of the engine.
+    pub(crate) fn of(error: wasmtime::Error, symbols: &Arc<Symbols>) -> Self {
+        Backtrace::of(error, symbols).map_or(Stack::Unknown, |functions| {
+            Stack::Functions(Box::new(functions))
+        })
+    }
+
+    /// Returns whether [`text`](Stack::text) takes long.
+    pub(crate) fn is_slow(&self) -> bool {
+        matches!(self, Stack::Functions(functions) if functions.is_slow())
+    }
+
+    /// Returns the lines of the stack, if it is known.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Stack::Unknown => None,
+            Stack::Text(text) => Some(text.into()),
+            Stack::Functions(functions) => Some(functions.text().into()),
+        }
     }
 }
 
@@ -135,6 +153,22 @@ pub(crate) enum Breach {
     BoundTwice { service: String, binding: String },
     #[error("sent the headers of call {number} twice")]
     OpenedTwice { number: u64 },
+    #[error("sent the headers of call {number} after an item")]
+    OpenedLate { number: u64 },
+    #[error("sent a frame of kind {kind:?} for call {number}, which does not stream that way")]
+    NoStream { kind: Kind, number: u64 },
+    #[error("sent a frame of kind {kind:?} for call {number}, which is not pending")]
+    NotPending { kind: Kind, number: u64 },
+    #[error("sent a frame of kind {kind:?} for call {number} after the end of its requests")]
+    AfterEnd { kind: Kind, number: u64 },
+    #[error("sent an item of call {number} without credit")]
+    NoCredit { number: u64 },
+    #[error("sent an item of {bytes} bytes for call {number}, expected at most {bytes_max}")]
+    ItemTooLarge {
+        number: u64,
+        bytes: usize,
+        bytes_max: usize,
+    },
     #[error("sent a frame of kind {0:?}")]
     Kind(Kind),
     #[error("sent a frame of unknown kind {0}")]
@@ -209,6 +243,11 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
+    /// Returns whether the text of the guest's stack takes long.
+    pub(crate) fn has_slow_stack(&self) -> bool {
+        matches!(self, Ending::Fault(fault) if fault.stack().is_slow())
+    }
+
     /// Returns the exit status, if the guest exited.
     pub(crate) fn status(&self) -> Option<u8> {
         match self {

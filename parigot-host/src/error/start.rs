@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::suggest::quoted;
-use crate::error::{GuestFault, ModuleError, SchemaError, SecretError, ThreadError};
+use crate::error::{
+    GraphError, GuestFault, ModuleError, ProviderError, SchemaError, SecretError, ThreadError,
+};
 use crate::limits::Size;
 
 /// Error of a start, with all problems that were found.
@@ -156,6 +158,24 @@ pub enum StartProblem {
         /// Next step.
         next_step: String,
     },
+    /// An edge lists a service that it cannot offer.
+    #[error("the edge `{edge}` lists {service}, {kind}")]
+    Edge {
+        /// Name of the edge.
+        edge: String,
+        /// Full name of the service.
+        service: String,
+        /// Reason.
+        kind: EdgeProblem,
+    },
+    /// A provider cannot be opened.
+    #[error("the provider `{provider}` cannot be opened")]
+    Provider {
+        /// Name of the provider.
+        provider: String,
+        /// Cause, with the next step.
+        source: ProviderError,
+    },
     /// The system does not start a thread that the host needs.
     #[error(transparent)]
     Thread(#[from] ThreadError),
@@ -179,140 +199,29 @@ pub enum StartProblem {
     },
 }
 
-/// Error of the requirements and exports of a deployment.
+/// Reason why an edge cannot offer a service.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GraphError {
-    /// Two guests export one service without sharing it, or one guest exports a service twice.
-    #[error("both `{first}` and `{second}` export {service}")]
-    ExportedTwice {
-        /// Full name of the service.
-        service: String,
-        /// First guest by name.
-        first: String,
-        /// Other guest.
-        second: String,
-    },
-    /// A guest shares a service that it does not export.
-    #[error("`{guest}` shares {service}, which it does not export")]
-    SharedButNotExported {
-        /// Name of the service in the guest's `shared`.
-        service: String,
-        /// Name of the guest.
-        guest: String,
-        /// Most similar name among the guest's exports, if there is one.
+pub enum EdgeProblem {
+    /// No guest exports the service.
+    #[error("which no guest of the deployment exports")]
+    NotExported {
+        /// Most similar name of an exported service, if there is one.
         nearest: Option<String>,
     },
-    /// A program or a worker exports a service.
-    #[error("`{guest}` exports {service}, and only guests in `[service.<name>]` may export")]
-    NotAService {
-        /// Full name of the service.
-        service: String,
-        /// Name of the guest.
-        guest: String,
-    },
-    /// A service exports nothing.
-    #[error("`{guest}` exports no service, and is in `[service.{guest}]`")]
-    NothingExported {
-        /// Name of the guest.
-        guest: String,
-    },
-    /// A guest exports a service of the host.
-    #[error("`{guest}` exports {service}, which only the host exports")]
-    ExportedByHost {
-        /// Full name of the service.
-        service: String,
-        /// Name of the guest.
-        guest: String,
-    },
-    /// A service requires standard input and output.
-    #[error("`{guest}` requires {service}, which only programs and workers may use")]
-    StdioOfService {
-        /// Full name of the service.
-        service: String,
-        /// Name of the guest.
-        guest: String,
-    },
-    /// A requirement has no exporter.
-    #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
-    Missing {
-        /// Full name of the service.
-        service: String,
-        /// Name of the guest that requires the service.
-        guest: String,
-        /// Most similar exported service and its exporter, if there is one.
-        nearest: Option<(String, String)>,
-    },
-    /// A requirement has a binding name, and several guests export the service.
-    #[error(
-        "`{guest}` requires {service} as `{binding}`, and its `bind` does not choose one of {}",
-        quoted(exporters)
-    )]
-    Ambiguous {
-        /// Full name of the service.
-        service: String,
-        /// Name of the guest that requires the service.
-        guest: String,
-        /// Name of the binding.
-        binding: String,
-        /// Guests that export the service; at least two.
-        exporters: Vec<String>,
-        /// Set if the exporters are in other processes, so that `bind` cannot name them.
-        are_elsewhere: bool,
-    },
-    /// A requirement is bound to a guest that does not export the service, or that runs in another
-    /// process.
-    #[error(
-        "`{guest}` binds `{binding}` to `{exporter}`, which does not export {service} in the same \
-         process"
-    )]
-    BoundElsewhere {
-        /// Full name of the service.
-        service: String,
-        /// Name of the guest that requires the service.
-        guest: String,
-        /// Name of the binding.
-        binding: String,
-        /// Guest that the deployment names.
+    /// Only guests of another process export the service.
+    #[error("which `{exporter}` exports in the process `{process}`")]
+    Elsewhere {
+        /// First guest that exports the service.
         exporter: String,
-        /// A guest that exports the service, if there is one: the one with the most similar name.
-        nearest: Option<String>,
+        /// Process of the guest.
+        process: String,
     },
-    /// A name in `bind` belongs to no requirement.
-    #[error("`{guest}` binds `{binding}`, and requires no service by this name")]
-    UnknownBinding {
-        /// Name of the guest.
-        guest: String,
-        /// Name in its `bind`.
-        binding: String,
-        /// Most similar binding name of the guest's requirements, if there is one.
-        nearest: Option<String>,
+    /// Several guests export the service without sharing it.
+    #[error("and calls could go to each of {}", quoted(exporters))]
+    Ambiguous {
+        /// Guests that export the service.
+        exporters: Vec<String>,
     },
-    /// Guests require each other, so that none can be launched first.
-    #[error("these guests wait for each other: {}", path.join(" -> "))]
-    Cycle {
-        /// Names of guests, each requiring a service of the next; the first name is repeated at the
-        /// end.
-        path: Vec<String>,
-    },
-}
-
-impl GraphError {
-    /// Returns the name of the guest with the problem.
-    pub fn guest(&self) -> &str {
-        match self {
-            GraphError::ExportedTwice { second, .. } => second,
-            GraphError::SharedButNotExported { guest, .. }
-            | GraphError::NotAService { guest, .. }
-            | GraphError::NothingExported { guest }
-            | GraphError::ExportedByHost { guest, .. }
-            | GraphError::StdioOfService { guest, .. }
-            | GraphError::Missing { guest, .. }
-            | GraphError::Ambiguous { guest, .. }
-            | GraphError::BoundElsewhere { guest, .. }
-            | GraphError::UnknownBinding { guest, .. } => guest,
-            GraphError::Cycle { path } => &path[0],
-        }
-    }
 }
 
 impl StartError {
@@ -374,7 +283,10 @@ impl StartProblem {
     /// Returns the name of the guest with the problem; `None` for a problem of the process.
     pub fn guest(&self) -> Option<&str> {
         Some(match self {
-            StartProblem::Network { .. } | StartProblem::Thread(_) => return None,
+            StartProblem::Network { .. }
+            | StartProblem::Edge { .. }
+            | StartProblem::Provider { .. }
+            | StartProblem::Thread(_) => return None,
             StartProblem::Unreadable { guest, .. }
             | StartProblem::Module { guest, .. }
             | StartProblem::InitTurn { guest, .. }

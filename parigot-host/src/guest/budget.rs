@@ -99,9 +99,13 @@ impl Budgets {
 
     /// Returns the full name of the method that the guest reports as running.
     fn method_name(&self, view: &ControlView) -> Option<String> {
-        self.method(view)
-            .map(|(service, method)| format!("{}/{}", service.name, method.name))
+        self.method(view).map(full_name)
     }
+}
+
+/// Returns `greeting.v1.Greeting/FetchGreeting`.
+fn full_name((service, method): (&ServiceBudgets, &MethodBudget)) -> String {
+    format!("{}/{}", service.name, method.name)
 }
 
 impl Watch {
@@ -206,6 +210,13 @@ impl Watch {
             spent,
             method,
         })
+    }
+
+    /// Returns the full name of an exported method, by the indexes of the service and the method.
+    pub(crate) fn method_name(&self, service: u32, method: u32) -> Option<String> {
+        let service = self.budgets.services.get(service as usize)?;
+        let method = service.methods.get(method as usize)?;
+        Some(full_name((service, method)))
     }
 
     /// Returns the call that the guest reports as running.
@@ -332,9 +343,10 @@ mod tests {
 
     #[test]
     fn the_collector_has_time_of_its_own_up_to_its_limit() {
+        // Before the watch, which has its own start: the sum of both times is exact.
+        let begin = ThreadTime::now();
         let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
         assert_eq!(watch.tick(None, None), Tick::AskToYield);
-        let begin = ThreadTime::now();
         let limit = Duration::from_millis(10);
         let fault = loop {
             if let Tick::Kill(fault) = watch.tick(None, Some(limit)) {

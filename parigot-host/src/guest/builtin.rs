@@ -3,6 +3,7 @@
 
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::LAUNCH_NUMBER;
+use parigot_abi::manifest::Service;
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
 
 use crate::error::{ActiveCall, GuestFault};
@@ -106,6 +107,20 @@ impl<G: BuiltIn> GuestInstance for BuiltInGuest<G> {
 #[derive(Default)]
 pub(crate) struct BuiltinOutbox(Vec<u8>);
 
+/// Returns the manifest of a guest that requires a service by name, and therefore with all methods
+/// of all exporters.
+pub(crate) fn requires_by_name(service: &str) -> Manifest {
+    let by_name = Service {
+        name: service.to_owned(),
+        schema: 0,
+        methods: Vec::new(),
+    };
+    Manifest {
+        requires: vec![by_name.into()],
+        ..Manifest::default()
+    }
+}
+
 impl BuiltinOutbox {
     /// Sends a frame that has only a payload.
     pub(crate) fn send(&mut self, header: Header, payload: &[u8]) {
@@ -132,6 +147,17 @@ impl BuiltinOutbox {
                 number: LAUNCH_NUMBER,
                 deadline_ns,
                 ..Header::new(Kind::Reply)
+            },
+            &[],
+        );
+    }
+
+    /// Cancels a call that the guest has made.
+    pub(crate) fn cancel(&mut self, number: u64) {
+        self.send(
+            Header {
+                number,
+                ..Header::new(Kind::Cancel)
             },
             &[],
         );

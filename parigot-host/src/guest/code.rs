@@ -105,6 +105,11 @@ pub(crate) trait GuestInstance: Send {
         None
     }
 
+    /// Returns the full name of an exported method, by the indexes of the service and the method.
+    fn method_name(&self, _service: u32, _method: u32) -> Option<String> {
+        None
+    }
+
     /// Returns false only if the handler of this inbound call was never entered.
     ///
     /// Guests that do not record the beginning of calls return true: then the call may have run.

@@ -1,7 +1,9 @@
 //! Conversion of the engine's errors into faults, with the words of the guest and of Go's runtime.
 
-use crate::error::{GuestFault, MemoryLimit, OverBudget};
-use crate::guest::backtrace::{self, Symbols};
+use std::sync::Arc;
+
+use crate::error::{GuestFault, MemoryLimit, OverBudget, Stack};
+use crate::guest::backtrace::Symbols;
 use crate::guest::memory_limiter::Limits;
 use crate::guest::trap;
 use crate::guest::wasi::Wasi;
@@ -9,7 +11,7 @@ use crate::guest::wasi::imports::ProcExit;
 
 /// Error of a call into a guest, with all that is known about the guest's end.
 pub(crate) struct EngineError<'a> {
-    error: &'a wasmtime::Error,
+    error: wasmtime::Error,
     /// Memory limit, if the guest has tried to exceed it.
     exceeded: Option<MemoryLimit>,
     /// Text in the guest's panic buffer, or empty.
@@ -19,15 +21,15 @@ pub(crate) struct EngineError<'a> {
     is_go: bool,
     /// Pointer to the stack in the guest's memory, if known.
     stack_pointer: Option<i32>,
-    symbols: &'a Symbols,
+    symbols: &'a Arc<Symbols>,
 }
 
 impl<'a> EngineError<'a> {
     pub(crate) fn new(
-        error: &'a wasmtime::Error,
+        error: wasmtime::Error,
         limits: &Limits,
         is_go: bool,
-        symbols: &'a Symbols,
+        symbols: &'a Arc<Symbols>,
     ) -> Self {
         EngineError {
             error,
@@ -69,28 +71,22 @@ impl<'a> EngineError<'a> {
             };
         }
         let report = wasi.take_report();
-        let fault = match (self.error.downcast_ref::<OverBudget>(), report) {
+        let reason = self.trap_reason();
+        let exceeded = self.exceeded;
+        let over_budget = self.error.downcast_ref::<OverBudget>().cloned();
+        let stack = Stack::of(self.error, self.symbols);
+        let fault = match (over_budget, report) {
             // The budget may end while Go's runtime writes the stacks of all goroutines. The cause
             // of the end is then the cause of that report.
             (_, Some(report)) if !report.stack.is_empty() => GuestFault::Panic {
                 text: report.text,
-                stack: report.stack,
+                stack: Stack::Text(report.stack),
             },
-            (Some(over_budget), _) => {
-                return GuestFault::OverBudget {
-                    reason: over_budget.clone(),
-                    stack: self.backtrace(),
-                };
-            }
-            (None, Some(report)) => {
-                GuestFault::of_trap(report.text, String::new(), self.backtrace())
-            }
-            (None, None) => {
-                let (reason, stack) = (self.trap_reason(), self.backtrace());
-                GuestFault::of_trap(self.panic, reason, stack)
-            }
+            (Some(reason), _) => return GuestFault::OverBudget { reason, stack },
+            (None, Some(report)) => GuestFault::of_trap(report.text, String::new(), stack),
+            (None, None) => GuestFault::of_trap(self.panic, reason, stack),
         };
-        match self.exceeded {
+        match exceeded {
             Some(limit) => GuestFault::OutOfMemory {
                 limit,
                 last: Box::new(fault),
@@ -99,16 +95,12 @@ impl<'a> EngineError<'a> {
         }
     }
 
-    fn backtrace(&self) -> String {
-        backtrace::text(self.error, self.symbols)
-    }
-
     fn trap_reason(&self) -> String {
         // After a failed allocation, the allocator of a language may abort the guest.
         if self.is_go || self.exceeded.is_some() {
-            trap::of_engine(self.error)
+            trap::of_engine(&self.error)
         } else {
-            trap::reason(self.error, self.stack_pointer)
+            trap::reason(&self.error, self.stack_pointer)
         }
     }
 }

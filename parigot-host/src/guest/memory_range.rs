@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use parigot_abi::control::OUTBOX_COMMITTED_OFFSET;
+
 use crate::error::GuestFault;
 
 /// Returns the range of a part of a guest's memory, checked against the memory's size.
@@ -35,4 +37,11 @@ pub(super) fn slice<'a>(
     bytes: u64,
 ) -> Result<&'a [u8], GuestFault> {
     range(memory, what, address, bytes).map(|range| &memory[range])
+}
+
+/// Marks the outbox as empty in the control block.
+#[inline]
+pub(super) fn empty_outbox(memory: &mut [u8], control: u32) {
+    // Safe to index: the caller has found the whole block in the memory, which never shrinks.
+    memory[control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
 }

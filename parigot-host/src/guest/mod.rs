@@ -10,6 +10,7 @@
 //! | `backtrace/` | functions and lines of a guest's source at a fault |
 //! | `sections.rs` | sections of a module |
 //! | `builtin.rs` | guests that are part of the host |
+//! | `builtin_test.rs` | such a guest in a test, without a kernel |
 //! | `budget.rs`, `epoch_ticker.rs` | limit on the CPU time of a turn |
 //! | `memory_limiter.rs` | limit on the memory of an instance |
 //! | `memory_range.rs` | checked parts of a guest's memory |
@@ -19,6 +20,8 @@
 pub(crate) mod backtrace;
 pub(crate) mod budget;
 pub(crate) mod builtin;
+#[cfg(test)]
+pub(crate) mod builtin_test;
 pub(crate) mod code;
 pub(crate) mod epoch_ticker;
 pub(crate) mod fault;

@@ -6,16 +6,12 @@
 //! receives a copy of the module in which this export leads to the stack pointer. Only one byte
 //! differs from the file, so all offsets in the module stay the same. The code is not affected.
 
+use crate::guest::sections::{EXPORTS, GLOBALS, section, take_counted, take_u32};
+
 /// Export that leads to the stack pointer in a module after [`expose`]. In other modules, the
 /// export is a constant or missing.
 pub(crate) const STACK_POINTER_EXPORT: &str = "__heap_base";
 
-/// Size of the magic number and the version at the start of a module, in bytes.
-const PREAMBLE_BYTES: usize = 8;
-/// Id of the section with the globals.
-const GLOBALS: u8 = 6;
-/// Id of the section with the exports.
-const EXPORTS: u8 = 7;
 /// Start of the first global if it can be a stack pointer: a variable of type `i32` whose initial
 /// value is an `i32.const`.
 const MUTABLE_I32: [u8; 3] = [0x7f, 0x01, 0x41];
@@ -32,70 +28,26 @@ pub(crate) fn expose(module: &mut [u8]) {
 
 /// Returns the position of the byte that contains the index of the exported global.
 fn index_of_export(module: &[u8]) -> Option<usize> {
-    let mut reader = Reader {
-        bytes: module,
-        at: PREAMBLE_BYTES,
-    };
-    let mut has_pointer = false;
-    loop {
-        let section = reader.byte()?;
-        let bytes = reader.u32()? as usize;
-        let end = reader.at.checked_add(bytes)?;
-        match section {
-            GLOBALS => {
-                reader.u32()?;
-                has_pointer = module[reader.at..].starts_with(&MUTABLE_I32);
-            }
-            EXPORTS if has_pointer => return reader.export(),
-            _ => {}
+    let mut globals = &module[section(module, GLOBALS)?];
+    take_u32(&mut globals)?;
+    if !globals.starts_with(&MUTABLE_I32) {
+        return None;
+    }
+    let exports = section(module, EXPORTS)?;
+    let mut rest = &module[exports.clone()];
+    for _ in 0..take_u32(&mut rest)? {
+        let name = take_counted(&mut rest)?;
+        let (kind, behind) = rest.split_first()?;
+        rest = behind;
+        take_u32(&mut rest)?;
+        if name == STACK_POINTER_EXPORT.as_bytes() {
+            // An index of several bytes does not count: the linker gives the constant one of the
+            // first indices.
+            let is_short = behind.len() - rest.len() == 1;
+            return (*kind == GLOBAL && is_short).then_some(exports.end - behind.len());
         }
-        reader.at = end;
     }
-}
-
-/// Reads a module from a position on.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Reader<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    /// Reads a `u32` in LEB128: seven bits a byte, the lowest first.
-    fn u32(&mut self) -> Option<u32> {
-        let mut value = 0;
-        for shift in [0, 7, 14, 21, 28] {
-            let byte = self.byte()?;
-            value |= u32::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    /// Returns the position of the index in the entry of the export. An index of several bytes does
-    /// not count: the linker gives the constant one of the first indices.
-    fn export(&mut self) -> Option<usize> {
-        for _ in 0..self.u32()? {
-            let bytes = self.u32()? as usize;
-            let name = self.bytes.get(self.at..)?.get(..bytes)?;
-            self.at += bytes;
-            let kind = self.byte()?;
-            let index = self.at;
-            self.u32()?;
-            if name == STACK_POINTER_EXPORT.as_bytes() {
-                let is_short = self.at == index + 1;
-                return (kind == GLOBAL && is_short).then_some(index);
-            }
-        }
-        None
-    }
+    None
 }
 
 #[cfg(test)]

@@ -13,9 +13,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use parigot_abi::control::{
-    CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET,
-};
+use parigot_abi::control::{CONTROL_BYTES, ControlView, NO_CALL, YIELD_NOW_OFFSET};
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{Manifest, Prologue, TURN_OK, VERSION, Version};
 use wasmtime::{
@@ -29,7 +27,7 @@ use crate::guest::budget::{Budgets, Tick, Watch};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::guest::fault::EngineError;
 use crate::guest::memory_limiter::{Limits, MemoryPool};
-use crate::guest::memory_range::{range, slice};
+use crate::guest::memory_range::{empty_outbox, range, slice};
 use crate::guest::stack_pointer::STACK_POINTER_EXPORT;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasi::imports;
@@ -161,7 +159,7 @@ impl GuestModule {
             // Only code of the guest traps or exceeds a budget, so the start function has run.
             Err(error) if error.is::<Trap>() || error.is::<OverBudget>() => {
                 let Data { limits, wasi, .. } = store.data_mut();
-                Err(EngineError::new(&error, limits, self.is_go, &self.symbols)
+                Err(EngineError::new(error, limits, self.is_go, &self.symbols)
                     .into_fault(wasi)
                     .into())
             }
@@ -286,6 +284,10 @@ impl GuestInstance for WasmGuest {
 
     fn active_call(&self) -> Option<ActiveCall> {
         self.store.data().watch.active_call(&self.view)
+    }
+
+    fn method_name(&self, service: u32, method: u32) -> Option<String> {
+        self.store.data().watch.method_name(service, method)
     }
 
     fn has_begun(&self, call: u64) -> bool {
@@ -420,7 +422,7 @@ impl WasmGuest {
         let stack_pointer = self.stack_pointer();
         let (memory, Data { limits, wasi, .. }) = self.memory.data_and_store_mut(&mut self.store);
         let outbox = &memory[self.outbox.clone()];
-        EngineError::new(&error, limits, self.is_go, &self.symbols)
+        EngineError::new(error, limits, self.is_go, &self.symbols)
             .with_panic(panic)
             .with_outbox(outbox)
             .with_stack_pointer(stack_pointer)
@@ -490,10 +492,4 @@ fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
     if let Some(cell) = memory.data_mut(context).get_mut(cell..cell + 4) {
         cell.copy_from_slice(&value.to_le_bytes());
     }
-}
-
-/// Marks the outbox as empty in the control block.
-fn empty_outbox(memory: &mut [u8], control: u32) {
-    // Safe to index: `read_control` found the whole block in the memory, which never shrinks.
-    memory[control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
 }

@@ -43,6 +43,9 @@ impl<O: Observer> Worker<'_, O> {
                 }
                 Failure::expired()
             };
+            if call.is_stream {
+                calls.forget_stream(number);
+            }
             let failure = failure.at(callee.id_in_failure());
             failure.push(number, call.id, &mut self.batch.frames);
         }
@@ -53,7 +56,8 @@ impl<O: Observer> Worker<'_, O> {
     #[cold]
     pub(crate) fn decide_fates(&mut self, instance: &Instance, state: &mut InstanceState) {
         for (number, call) in std::mem::take(&mut state.calls.overdue) {
-            let failure = if state.code.has_begun(number) {
+            let has_begun = state.code.has_begun(number) || state.calls.has_sent_frame(number);
+            let failure = if has_begun {
                 Failure::timed_out()
             } else {
                 Failure::expired()

@@ -4,15 +4,17 @@
 //! `Start`, and must answer with the manifest before any other frame.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use parigot_abi::id::InstanceId;
-use parigot_abi::manifest::{MethodFlags, Requirement};
+use parigot_abi::manifest::Requirement;
 use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 
 use crate::deployment::GuestSpec;
 use crate::error::{Breach, GuestFault};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::kernel::instance::InstanceState;
+use crate::limits::BUDGET_MAX;
 use crate::log::events;
 use crate::log::guest_log::{GuestLine, GuestLog};
 use crate::log::rate_limit::LogRate;
@@ -72,7 +74,7 @@ pub(crate) fn init_turn(
         args: &spec.args,
         env: &env,
         memory_bytes_max: spec.memory_bytes,
-        budget: spec.budget,
+        budget: budget(spec, settings),
         yields_on_first_tick: settings.yields_on_first_tick,
         // For every kind of guest, and before the seed of the start frame: all seeds come from one
         // generator, so their order decides the ids that a test with a fixed seed sees.
@@ -109,6 +111,16 @@ pub(crate) fn init_turn(
         outbox,
         turn,
     })
+}
+
+/// Returns the budget of a guest. In a debugger, unoptimised code is slow, and no method has more
+/// than the largest budget.
+fn budget(spec: &GuestSpec, settings: &Settings) -> Duration {
+    if settings.debug {
+        BUDGET_MAX
+    } else {
+        spec.budget
+    }
 }
 
 /// Logs the lines of a failed init turn, whose frames no worker routes.
@@ -176,7 +188,6 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), GuestFault> {
         Some(frame) if frame.kind() == Some(Kind::Manifest) => {
             let manifest = Manifest::read(frame.payload).map_err(GuestFault::Manifest)?;
             check_names(&manifest)?;
-            refuse_streams(&manifest)?;
             Ok((manifest, outbox[frames.offset()..].to_vec()))
         }
         Some(_) => Err(GuestFault::Protocol(Breach::LateManifest)),
@@ -205,23 +216,6 @@ pub(crate) fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
         return Err(GuestFault::Protocol(Breach::Name { name: name.clone() }));
     }
     check_bindings(manifest)
-}
-
-/// Rejects methods that stream. The kernel has no tables for streams and ends a guest that sends a
-/// frame of a stream, so such a method would fail at its first item.
-fn refuse_streams(manifest: &Manifest) -> Result<(), GuestFault> {
-    let required = manifest.requires.iter().map(|required| &required.service);
-    for service in manifest.exports.iter().chain(required) {
-        let mut methods = service.methods.iter();
-        let streams = |flags: MethodFlags| flags.streams_requests() || flags.streams_responses();
-        if let Some(method) = methods.find(|method| streams(method.flags)) {
-            return Err(GuestFault::Streams {
-                service: service.name.clone(),
-                method: method.name.clone(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Rejects binding names with other characters, and requirements that cannot be told apart.

@@ -1,7 +1,9 @@
 //! Scheduling, calls and supervision.
 
+mod call_chain;
 pub(crate) mod call_table;
 pub(crate) mod callees;
+pub(crate) mod debugger;
 mod ending;
 mod expiry;
 pub(crate) mod index;
@@ -19,6 +21,8 @@ pub(crate) mod scheduler;
 pub(crate) mod shutdown;
 pub(crate) mod slot;
 pub(crate) mod startup;
+mod stream_router;
 pub(crate) mod supervisor;
+pub(crate) mod thread_names;
 pub(crate) mod timer;
 mod turn_clock;

@@ -49,7 +49,6 @@ impl ProxyWaker {
 
     /// Returns `false` while a service that the proxy requires has no instance that is ready. The
     /// kernel wakes the proxy at each change.
-    #[cfg(feature = "nats")]
     pub(crate) fn is_served(&self) -> bool {
         self.is_served.get().is_none_or(|is_served| is_served())
     }

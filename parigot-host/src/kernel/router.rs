@@ -2,14 +2,15 @@
 //! and its exit.
 
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE, flags};
-use parigot_abi::id::{CallId, InstanceId};
+use parigot_abi::id::CallId;
+use parigot_abi::manifest::MethodFlags;
 use parigot_abi::status::Detail;
-use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
+use parigot_abi::{Cause, Code as StatusCode, Fate, Frame, Frames, Header, Kind};
 use rand::Rng;
 
 use crate::error::{Breach, Ending, Failure, GuestFault};
 use crate::kernel::callees::{Callee, Pool, Route};
-use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Outbound};
+use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Origin, Outbound};
 use crate::kernel::lifecycle::{FAILED, Launched};
 use crate::kernel::metadata;
 use crate::kernel::observer::Observer;
@@ -19,10 +20,22 @@ use crate::log::events;
 use crate::start::graph::Target;
 
 /// Call that is about to leave its caller.
-struct OutgoingCall<'a> {
-    from: &'a Instance,
-    frame: &'a Frame<'a>,
-    id: CallId,
+pub(super) struct OutgoingCall<'a> {
+    pub(super) from: &'a Instance,
+    pub(super) frame: &'a Frame<'a>,
+    pub(super) id: CallId,
+}
+
+impl OutgoingCall<'_> {
+    /// Returns the entry for the callee's table.
+    #[inline(always)]
+    pub(super) fn at_callee(&self) -> Inbound {
+        Inbound {
+            caller: Some(self.from.index),
+            number: self.frame.header.number,
+            id: self.id,
+        }
+    }
 }
 
 impl<O: Observer> Worker<'_, O> {
@@ -74,6 +87,9 @@ impl<O: Observer> Worker<'_, O> {
                 }
                 Some(Kind::Reply) => self.route_reply(from, &frame, handoff)?,
                 Some(Kind::Open) => self.route_open(from, &frame)?,
+                Some(Kind::Item | Kind::Credit | Kind::End) => {
+                    self.route_stream_frame(from, &frame)?;
+                }
                 Some(Kind::Cancel) => self.route_cancel(frame.header.number, from.calls),
                 Some(Kind::Log) => self.route_log(from, &frame),
                 Some(Kind::Launch) => self.route_launch(from.instance)?,
@@ -218,6 +234,9 @@ impl<O: Observer> Worker<'_, O> {
         let Some(target) = callee.methods[header.method as usize] else {
             return Err(unimplemented(instance));
         };
+        if target.streams != MethodFlags::UNARY {
+            return self.offer_stream(call, callee, target, calls);
+        }
         let now_ns = self.now_ns();
         let (deadline_ns, flags) = match header.deadline_ns {
             NO_DEADLINE => (
@@ -231,11 +250,6 @@ impl<O: Observer> Worker<'_, O> {
             ),
             guest_ns => (caller.host_time_ns(guest_ns), 0),
         };
-        let inbound = Inbound {
-            caller: Some(caller.index),
-            number: header.number,
-            id: call.id,
-        };
         let inbound_header = Header {
             flags,
             service: callee.service,
@@ -245,14 +259,16 @@ impl<O: Observer> Worker<'_, O> {
         };
         let batch = self.batch_for(handoff.as_deref());
         let (inbound_number, delivery) =
-            instance.send_call(inbound, inbound_header, call.frame, now_ns, batch)?;
+            instance.send_call(call.at_callee(), inbound_header, call.frame, now_ns, batch)?;
         self.finish_delivery(instance, delivery, handoff);
         let outbound = Outbound {
             callee: callee.index,
             inbound: inbound_number,
+            origin: Origin::new(caller.is_proxy, header, &inbound_header),
             id: call.id,
             deadline_ns,
             is_overdue: false,
+            is_stream: false,
         };
         // The reply cannot be missed: only this worker has the caller's table, and a reply that
         // arrives now waits in the mailbox until the end of this turn.
@@ -277,9 +293,7 @@ impl<O: Observer> Worker<'_, O> {
             .inbound
             .remove(number)
             .ok_or(Breach::NoSuchCall { number })?;
-        if !from.calls.extras.is_empty() {
-            from.calls.close(number);
-        }
+        let has_sent_frame = !from.calls.extras.is_empty() && from.calls.close(number);
         // The counts must be current before the reply is sent, because the caller may read them or
         // send the next call at once.
         callee.publish_counts(from.calls);
@@ -293,10 +307,10 @@ impl<O: Observer> Worker<'_, O> {
             let failure = Failure::response_too_large(bytes, bytes_max).at(callee.id_in_failure());
             Delivery::Enqueued(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
-            // The detail of a local guest gets the id of the guest's instance. The detail of
-            // another process already has the id of its instance.
-            let is_local_detail = has_detail(frame) && !callee.is_proxy;
-            let detail = is_local_detail.then(|| detail_of(frame, callee.id()));
+            // The detail of another process already has the id of its instance.
+            let is_complete = callee.is_proxy && !has_sent_frame;
+            let detail = (has_detail(frame) && !is_complete)
+                .then(|| detail_of(frame, callee, has_sent_frame));
             let batch = self.batch_for(handoff.as_deref());
             caller.send_reply(&call, frame, detail.as_deref(), callee, batch)
         };
@@ -304,54 +318,13 @@ impl<O: Observer> Worker<'_, O> {
         Ok(())
     }
 
-    /// Routes the response headers of a call that the guest serves.
-    ///
-    /// Always through the mailbox: the reply follows at once or later, and a mailbox keeps the
-    /// order.
-    #[cold]
-    fn route_open(&mut self, from: &mut Sender<'_>, frame: &Frame<'_>) -> Result<(), Ending> {
-        let number = frame.header.number;
-        let call = from
-            .calls
-            .inbound
-            .get_mut(number)
-            .ok_or(Breach::NoSuchCall { number })?;
-        let inbound = *call;
-        if !from.calls.open(number) {
-            return Err(Breach::OpenedTwice { number }.into());
-        }
-        // Cancelled calls have no caller.
-        let Some(caller) = inbound.caller else {
-            return Ok(());
-        };
-        let caller = &self.kernel.instances[caller];
-        let bytes = frame.content_bytes();
-        let bytes_max = self.kernel.message_bytes_max;
-        let failure = if bytes > bytes_max {
-            Failure::response_too_large(bytes, bytes_max)
-        } else {
-            match caller.enqueue_open(&inbound, frame) {
-                Ok(wake) => {
-                    self.wake(caller, wake);
-                    return Ok(());
-                }
-                Err(bytes) => Failure::no_room_for_answer(&caller.name, bytes),
-            }
-        };
-        // A response without its headers is lost. The call ends here, and the reply has no caller.
-        if let Some(call) = from.calls.inbound.get_mut(number) {
-            call.caller = None;
-        }
-        let failure = failure.at(from.instance.id_in_failure());
-        let wake = caller.enqueue_failure(inbound.number, inbound.id, &failure);
-        self.wake(caller, wake);
-        Ok(())
-    }
-
     /// Routes the cancellation of a call that the guest has made.
     fn route_cancel(&mut self, number: u64, calls: &mut Calls) {
         // A call that is not in the table has ended: its reply is in the mailbox already.
         if let Some(call) = calls.outbound.remove(number) {
+            if call.is_stream {
+                calls.forget_stream(number);
+            }
             self.cancel_at_callee(&call);
         }
     }
@@ -375,6 +348,7 @@ impl<O: Observer> Worker<'_, O> {
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
         let launched = self.kernel.lifecycle.request_launch(from.index);
         self.send_launched(launched.ok_or(Breach::LaunchedTwice)?);
+        self.report_start();
         Ok(())
     }
 
@@ -395,7 +369,15 @@ impl<O: Observer> Worker<'_, O> {
         from.accept_calls();
         self.send_launched(launched);
         self.wake_proxies_of(from);
+        self.report_start();
         Ok(())
+    }
+
+    /// Reports the start of services and workers once it is complete.
+    fn report_start(&self) {
+        if self.kernel.lifecycle.has_become_complete() {
+            events::complete_start();
+        }
     }
 
     /// Wakes the proxies for the callers of a service that has become ready, or that waits for its
@@ -441,21 +423,25 @@ fn has_detail(reply: &Frame<'_>) -> bool {
         && (flags & flags::SERVICE_ERROR == 0 || !reply.detail.is_empty())
 }
 
-/// Returns the detail of a reply, with the instance that sent it.
+/// Returns the detail of a reply. The detail of a local guest gets the id of the guest's instance.
+/// A call whose caller `has_seen_frame` of a stream was not refused, whatever the guest says.
 #[cold]
-fn detail_of(reply: &Frame<'_>, instance: InstanceId) -> Vec<u8> {
-    let mut detail = Vec::new();
-    Detail {
-        instance: instance.to_wire(),
-        ..Detail::read(reply.detail)
+fn detail_of(reply: &Frame<'_>, callee: &Instance, has_seen_frame: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut detail = Detail::read(reply.detail);
+    if !callee.is_proxy {
+        detail.instance = callee.id().to_wire();
     }
-    .write(&mut detail);
-    detail
+    if has_seen_frame && detail.cause.fate() == Fate::Refused {
+        detail.cause = Cause::AnswerLost;
+    }
+    detail.write(&mut bytes);
+    bytes
 }
 
 impl Target {
     /// Returns the deadline in ns of calls without a deadline of their own.
-    fn deadline_ns(self, callee: &Instance) -> u64 {
+    pub(super) fn deadline_ns(self, callee: &Instance) -> u64 {
         if self.deadline_ns == 0 {
             callee.deadline_ns()
         } else {

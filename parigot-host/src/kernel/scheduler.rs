@@ -76,6 +76,17 @@ impl Kernel {
         }
     }
 
+    /// Looks at the state of an instance; `None` if the instance is not idle.
+    pub(crate) fn peek<R>(
+        &self,
+        instance: &Instance,
+        look: impl FnOnce(&mut InstanceState) -> R,
+    ) -> Option<R> {
+        let (seen, wake) = instance.peek(look)?;
+        self.wake(instance, wake);
+        Some(seen)
+    }
+
     /// Removes the first instance from the queue, if there is one.
     pub(crate) fn take_ready(&self) -> Option<InstanceIndex> {
         self.queue.try_take()
@@ -318,6 +329,9 @@ impl<'k, O: Observer> Worker<'k, O> {
         self.observer.turn_begins(instance.index, self.now_ns());
         if !start.state.calls.overdue.is_empty() {
             self.decide_fates(instance, &mut start.state);
+        }
+        if !start.state.calls.withheld.is_empty() {
+            self.pass_withheld_credit(&mut start.state.calls);
         }
         match start.kill_reason {
             None => self.turn_with(instance, start.state, start.is_requested, handoff),

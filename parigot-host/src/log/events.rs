@@ -9,6 +9,7 @@
 //! | `method` | method of the call during which a guest ended |
 //! | `cpu_us` | CPU time in µs of a turn over the budget |
 //! | `stack` | backtrace of a failed guest; in Go the stacks of the goroutines |
+//! | `callers` | callers of the call during which a guest ended, the nearest first |
 //! | `attributes` | attributes of a guest's line, a JSON object |
 //!
 //! Lines of guests have the target `guest`. Other events have no attributes.
@@ -27,8 +28,8 @@ use crate::log::rate_limit::truncate;
 
 /// Fields of the log events besides `message` and `attributes`. Only the host sets them, so no
 /// attribute of a guest's line may pass for one of them.
-pub const LOG_FIELDS: [&str; 7] = [
-    "service", "instance", "call", "trace", "method", "cpu_us", "stack",
+pub const LOG_FIELDS: [&str; 8] = [
+    "service", "instance", "call", "trace", "method", "cpu_us", "stack", "callers",
 ];
 
 /// Logs the log frame of a guest, sent during `call`. Returns the same as [`GuestLog::log_line`].
@@ -55,22 +56,18 @@ pub(crate) struct EndContext {
     pub(crate) call: Option<LoggedCall>,
     /// Method of `call`.
     pub(crate) method: Option<String>,
+    /// Callers of `call`, one line for each; or empty.
+    pub(crate) callers: String,
 }
 
 /// Logs the end of an instance.
-pub(crate) fn ending(
-    guest: &GuestLog<'_>,
-    ending: &Ending,
-    EndContext {
-        is_unexpected,
-        call,
-        method,
-    }: EndContext,
-) {
+pub(crate) fn ending(guest: &GuestLog<'_>, ending: &Ending, context: EndContext) {
     guest.finish();
+    let EndContext { call, method, .. } = context;
     let trace = call.and_then(|call| call.trace).map(display);
     let call = call.map(|call| display(call.id));
     let method = method.map(display);
+    let callers = (!context.callers.is_empty()).then_some(display(context.callers));
     macro_rules! event {
         ($level:ident, $($event:tt)+) => {
             tracing::event!(
@@ -86,21 +83,28 @@ pub(crate) fn ending(
     match ending {
         // No field `method`: the text names the method.
         Ending::Fault(fault @ GuestFault::OverBudget { reason, .. }) => {
-            let stack = fault.stack().map(truncate);
+            let stack = stack_of(fault);
             event!(
                 ERROR,
                 cpu_us = reason.spent.as_micros() as u64,
                 stack = stack.map(display),
+                callers,
                 "{fault}"
             );
         }
         // The permanent failure is logged separately, with its reason.
         Ending::Fault(GuestFault::Lost { .. }) => {}
         Ending::Fault(fault) => {
-            let stack = fault.stack().map(truncate);
-            event!(ERROR, method, stack = stack.map(display), "{fault}");
+            let stack = stack_of(fault);
+            event!(
+                ERROR,
+                method,
+                stack = stack.map(display),
+                callers,
+                "{fault}"
+            );
         }
-        Ending::Exit { status: 0, reason } if reason.is_empty() && is_unexpected => {
+        Ending::Exit { status: 0, reason } if reason.is_empty() && context.is_unexpected => {
             event!(INFO, method, "exited with status 0")
         }
         Ending::Exit { status: 0, reason } if reason.is_empty() => {
@@ -114,6 +118,11 @@ pub(crate) fn ending(
             event!(ERROR, method, "exited with status {status}: {reason}")
         }
     }
+}
+
+/// Logs the completion of the start of a deployment without programs.
+pub(crate) fn complete_start() {
+    tracing::info!("ready: the guests run until the deployment is stopped");
 }
 
 /// Logs a guest with a `main` function that has waited for nothing for a while.
@@ -131,20 +140,34 @@ pub(crate) fn listens(guest: &str) {
     tracing::warn!(service = guest, "{LISTENS}");
 }
 
+/// Logs that a provider has stopped serving calls before its guests have left.
+pub(crate) fn provider_ended(provider: &str) {
+    tracing::error!(
+        service = provider,
+        "the provider has ended before its guests: further calls are refused"
+    );
+}
+
 /// Effect of a listener in a guest, after the guest's name.
 pub(crate) const LISTENS: &str = "contains a network listener (package net), which accepts no \
      connections: a guest has no network; export a service instead";
 
 /// Logs a fault in an init turn. Without a stack, the error of the start says it all.
 pub(crate) fn failed_init(guest: &GuestLog<'_>, fault: &GuestFault) {
-    if let Some(stack) = fault.stack() {
+    if let Some(stack) = stack_of(fault) {
         tracing::error!(
             service = %guest.service,
             instance = %guest.instance.short(),
-            stack = %truncate(stack),
+            %stack,
             "{fault}"
         );
     }
+}
+
+/// Returns the lines of the guest's stack, which may take long: see `Stack::is_slow`.
+fn stack_of(fault: &GuestFault) -> Option<String> {
+    let text = fault.stack().text()?;
+    Some(truncate(&text).into_owned())
 }
 
 /// Logs a restart, `after` the service had ended.
@@ -167,7 +190,17 @@ pub(crate) fn failed_permanently(guest: &GuestLog<'_>, why: &str) {
 }
 
 /// Logs a guest that still runs after the `limit` of a shutdown, with its unanswered calls.
-pub(crate) fn killed_at_shutdown(guest: &GuestLog<'_>, unanswered: usize, limit: Duration) {
+/// `had_time` tells whether the guest was asked to stop before the limit.
+pub(crate) fn killed_at_shutdown(
+    guest: &GuestLog<'_>,
+    unanswered: usize,
+    limit: Duration,
+    had_time: bool,
+) {
+    let what = match had_time {
+        true => "did not exit within",
+        false => "had no time to exit: the guests before it took the whole of",
+    };
     let calls = match unanswered {
         0 => String::new(),
         1 => "; 1 call is unanswered".to_owned(),
@@ -176,7 +209,7 @@ pub(crate) fn killed_at_shutdown(guest: &GuestLog<'_>, unanswered: usize, limit:
     tracing::warn!(
         service = %guest.service,
         instance = %guest.instance.short(),
-        "did not exit within the `shutdown_deadline` of {limit:?}{calls}"
+        "{what} the `shutdown_deadline` of {limit:?}{calls}"
     );
 }
 

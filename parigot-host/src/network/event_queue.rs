@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 use parigot_abi::id::CallId;
 use parking_lot::{Condvar, Mutex};
 
-use super::message::{Reply, Request, ReturnAddress};
+use super::message::{Reply, Request, ReturnAddress, StreamMessage};
 use crate::error::Failure;
 use crate::kernel::proxy_waker::ProxyWaker;
 use crate::limits::MAILBOX_BYTES_MAX;
+
+/// Bytes that a message of a stream counts besides its content, so that the limit also bounds the
+/// number of messages.
+const MESSAGE_BYTES: usize = 64;
 
 /// An event for a remote.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) enum RemoteEvent {
     Answered { id: CallId, reply: Reply },
     /// The failure of a call without a reply.
     Failed { id: CallId, failure: Failure },
+    /// A message of the callee in a stream.
+    Stream { id: CallId, message: StreamMessage },
 }
 
 /// An event for a gateway.
@@ -38,6 +44,8 @@ pub(crate) enum GatewayEvent {
     },
     /// The cancellation of a call by its caller.
     Cancel { id: CallId },
+    /// A message of the caller in a stream.
+    Stream { id: CallId, message: StreamMessage },
     /// The end of inbound calls.
     Drained,
 }
@@ -57,7 +65,7 @@ pub(crate) struct EventQueue<T> {
 
 struct Queued<T> {
     events: Vec<T>,
-    /// Bytes of the replies in the queue.
+    /// Bytes of the replies and stream messages in the queue.
     bytes: usize,
     /// Time of the first probe since the proxy has taken the events.
     probed: Option<Instant>,
@@ -95,6 +103,25 @@ impl<T> EventQueue<T> {
     pub(crate) fn push_all(&self, events: impl IntoIterator<Item = T>) {
         self.queued.lock().events.extend(events);
         self.notify();
+    }
+
+    /// Appends a message of a stream and wakes the proxy.
+    ///
+    /// # Errors
+    ///
+    /// Beyond the byte limit of a mailbox, with the number of bytes in the queue: a proxy that does
+    /// not run does not take its events.
+    pub(crate) fn push_stream(&self, bytes: usize, event: T) -> Result<(), usize> {
+        let mut queued = self.queued.lock();
+        let after = queued.bytes + MESSAGE_BYTES + bytes;
+        if after > MAILBOX_BYTES_MAX {
+            return Err(queued.bytes);
+        }
+        queued.bytes = after;
+        queued.events.push(event);
+        drop(queued);
+        self.notify();
+        Ok(())
     }
 
     /// Removes and returns all events.

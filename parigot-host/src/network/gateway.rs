@@ -8,15 +8,15 @@ use bytes::Bytes;
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::{NO_DEADLINE, flags};
 use parigot_abi::id::CallId;
-use parigot_abi::manifest::Service;
+use parigot_abi::manifest::{MethodFlags, Service};
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::event_queue::{EventQueue, GatewayEvent};
 use super::in_flight::InFlight;
-use super::message::{Reply, Request, ReturnAddress};
+use super::message::{Reply, Request, ReturnAddress, StreamMessage, TO_CALLEE};
 use super::transport::{ExportSpec, Transport};
 use crate::error::{Failure, GuestFault};
-use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
+use crate::guest::builtin::{BuiltIn, BuiltinOutbox, requires_by_name};
 
 /// Proxy that requires a local service by name alone, and therefore with all methods of all
 /// exporters.
@@ -28,8 +28,8 @@ pub(super) struct Gateway {
     deadline_ns: u64,
     transport: Arc<dyn Transport>,
     queue: Arc<EventQueue<GatewayEvent>>,
-    /// Indexes of the methods by name.
-    methods: HashMap<String, u32>,
+    /// Indexes of the methods and the sides that stream, by name.
+    methods: HashMap<String, (u32, MethodFlags)>,
     /// Calls that other processes wait for.
     calls: InFlight<RemoteCall>,
     last_number: u64,
@@ -42,7 +42,9 @@ pub(super) struct Gateway {
 /// Call that another process waits for.
 struct RemoteCall {
     from: ReturnAddress,
-    /// Response headers. They are sent with the reply, because a unary call has one reply.
+    is_stream: bool,
+    /// Response headers of a unary call. They are sent with the reply, because a unary call has one
+    /// message.
     headers: Bytes,
 }
 
@@ -86,12 +88,15 @@ impl Gateway {
     /// indexes in call frames.
     fn open(&mut self, launched: &Frame<'_>, outbox: &mut BuiltinOutbox) {
         let methods = launched.metadata_pairs().map(|pair| {
-            pair.expect("the launched frame must have valid metadata")
-                .1
-                .to_owned()
+            let (_, method) = pair.expect("the launched frame must have valid metadata");
+            method.to_owned()
         });
-        let methods: Vec<String> = methods.collect();
-        self.methods = methods.iter().cloned().zip(0..).collect();
+        let methods: Vec<_> = methods.collect();
+        let indexes = methods.iter().zip(0..).map(|(method, index)| {
+            let (name, streams) = MethodFlags::split_name(method);
+            (name.to_owned(), (index, streams))
+        });
+        self.methods = indexes.collect();
         let spec = ExportSpec {
             service: self.service.name.clone(),
             schema: self.service.schema,
@@ -119,10 +124,13 @@ impl Gateway {
             method,
             deadline_ns,
             has_default_deadline,
+            streams,
+            covers_first_frame,
             metadata,
             payload,
         } = request;
-        let Some(method) = self.methods.get(&method) else {
+        let method = self.methods.get(&method).copied();
+        let Some((method, _)) = method.filter(|(_, of_method)| *of_method == streams) else {
             let failure = Failure::unimplemented(&self.service.name);
             return self.transport.reply(from, Reply::from(&failure));
         };
@@ -136,8 +144,13 @@ impl Gateway {
         let header = Header {
             flags,
             number,
-            method: *method,
-            deadline_ns,
+            method,
+            // The kernel has the default deadline, and ends the deadline at the first frame.
+            deadline_ns: if covers_first_frame {
+                NO_DEADLINE
+            } else {
+                deadline_ns
+            },
             id: id.to_wire(),
             ..Header::new(Kind::Call)
         };
@@ -146,6 +159,7 @@ impl Gateway {
         });
         let call = RemoteCall {
             from,
+            is_stream: !streams.is_unary(),
             headers: Bytes::new(),
         };
         self.calls.insert(number, id, call);
@@ -153,29 +167,42 @@ impl Gateway {
 
     fn cancel(&mut self, id: CallId, outbox: &mut BuiltinOutbox) {
         // The call may have ended while the cancellation was in transit.
-        let Some(number) = self.calls.take_id(id) else {
-            return;
-        };
-        outbox.send(
-            Header {
-                number,
-                ..Header::new(Kind::Cancel)
-            },
-            &[],
-        );
+        if let Some((number, _)) = self.calls.take_id(id) {
+            outbox.cancel(number);
+        }
     }
 
-    /// Keeps the response headers of a local call until its reply.
-    fn headers(&mut self, frame: &Frame<'_>) {
-        if let Some(call) = self.calls.get_mut(frame.header.number) {
-            call.headers = Bytes::copy_from_slice(frame.metadata);
+    /// Keeps the response headers of a unary call until its reply.
+    fn headers(&mut self, frame: &Frame<'_>, outbox: &mut BuiltinOutbox) {
+        match self.calls.get_mut(frame.header.number) {
+            Some(call) if !call.is_stream => {
+                call.headers = Bytes::copy_from_slice(frame.metadata);
+            }
+            _ => self.stream(frame, outbox),
+        }
+    }
+
+    /// Sends a frame of a local callee to the caller in the other process.
+    fn stream(&mut self, frame: &Frame<'_>, outbox: &mut BuiltinOutbox) {
+        let number = frame.header.number;
+        let Some(message) = StreamMessage::of(frame) else {
+            return;
+        };
+        let Some((id, _)) = self.calls.get(number) else {
+            return;
+        };
+        if let Err(failure) = self.transport.send_to_caller(id, message)
+            && let Some((_, RemoteCall { from, .. })) = self.calls.take_number(number)
+        {
+            outbox.cancel(number);
+            self.transport.reply(from, Reply::from(&failure));
         }
     }
 
     /// Sends the reply of a local call to its caller in the other process.
     fn reply(&mut self, frame: &Frame<'_>) {
-        let Some((_, RemoteCall { from, headers })) = self.calls.take_number(frame.header.number)
-        else {
+        let number = frame.header.number;
+        let Some((_, RemoteCall { from, headers, .. })) = self.calls.take_number(number) else {
             return;
         };
         let reply = Reply {
@@ -200,16 +227,7 @@ impl Gateway {
 
 impl BuiltIn for Gateway {
     fn manifest(&self) -> Manifest {
-        let by_name = Service {
-            name: self.service.name.clone(),
-            schema: 0,
-            methods: Vec::new(),
-        };
-        Manifest {
-            exports: Vec::new(),
-            requires: vec![by_name.into()],
-            descriptors: Vec::new(),
-        }
+        requires_by_name(&self.service.name)
     }
 
     fn take(
@@ -220,7 +238,8 @@ impl BuiltIn for Gateway {
     ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => self.open(frame, outbox),
-            Some(Kind::Open) => self.headers(frame),
+            Some(Kind::Open) => self.headers(frame, outbox),
+            Some(Kind::Item | Kind::Credit) => self.stream(frame, outbox),
             Some(Kind::Reply) => self.reply(frame),
             Some(Kind::Stop) => self.stop(),
             _ => {}
@@ -234,6 +253,11 @@ impl BuiltIn for Gateway {
             match event {
                 GatewayEvent::Call { request, from } => self.call(request, from, outbox),
                 GatewayEvent::Cancel { id } => self.cancel(id, outbox),
+                GatewayEvent::Stream { id, message } => {
+                    if let Some(number) = self.calls.number(id) {
+                        message.send(number, TO_CALLEE, outbox);
+                    }
+                }
                 GatewayEvent::Drained => self.state = GatewayState::Closed,
             }
         }

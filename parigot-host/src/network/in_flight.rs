@@ -29,6 +29,17 @@ impl<T> InFlight<T> {
         self.calls.get_mut(&number).map(|(_, value)| value)
     }
 
+    /// Returns the id and the value of the call with a number.
+    pub(super) fn get(&self, number: u64) -> Option<(CallId, &T)> {
+        let (id, value) = self.calls.get(&number)?;
+        Some((*id, value))
+    }
+
+    /// Returns the number of the call with an id.
+    pub(super) fn number(&self, id: CallId) -> Option<u64> {
+        self.numbers.get(&id.key()).copied()
+    }
+
     /// Removes and returns the call with a number.
     pub(super) fn take_number(&mut self, number: u64) -> Option<(CallId, T)> {
         let (id, value) = self.calls.remove(&number)?;
@@ -36,11 +47,11 @@ impl<T> InFlight<T> {
         Some((id, value))
     }
 
-    /// Removes the call with an id and returns its number.
-    pub(super) fn take_id(&mut self, id: CallId) -> Option<u64> {
+    /// Removes the call with an id and returns its number and value.
+    pub(super) fn take_id(&mut self, id: CallId) -> Option<(u64, T)> {
         let number = self.numbers.remove(&id.key())?;
-        self.calls.remove(&number);
-        Some(number)
+        let (_, value) = self.calls.remove(&number)?;
+        Some((number, value))
     }
 
     pub(super) fn is_empty(&self) -> bool {

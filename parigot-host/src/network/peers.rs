@@ -24,6 +24,7 @@ use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::declare::{DeclaredGuest, Proxy};
+use crate::start::providers;
 use crate::stdio;
 
 /// The other processes of the deployment, if there are any.
@@ -75,10 +76,11 @@ fn local_services<'g>(guests: &'g [DeclaredGuest<'_>]) -> BTreeMap<&'g str, Loca
     local
 }
 
-/// Returns the services that other processes must export.
+/// Returns the services that other processes must export: no local guest and no provider does.
 fn missing_services<'g>(
     guests: &'g [DeclaredGuest<'_>],
     local: &BTreeMap<&str, LocalService<'_>>,
+    is_granted: impl Fn(&DeclaredGuest<'_>, &Service) -> bool,
 ) -> MissingServices<'g> {
     let mut missing = MissingServices::new();
     for guest in guests {
@@ -86,7 +88,9 @@ fn missing_services<'g>(
         let requires = manifest.requires.iter().map(|required| &required.service);
         // The host of each process serves standard input and output.
         let is_missing = |service: &&Service| {
-            !local.contains_key(&*service.name) && service.name != stdio::SERVICE
+            !local.contains_key(&*service.name)
+                && service.name != stdio::SERVICE
+                && !is_granted(guest, service)
         };
         for service in requires.filter(is_missing) {
             missing.entry(&service.name).or_default().push(Requirer {
@@ -262,7 +266,10 @@ impl Peers {
         };
         let local = local_services(guests);
         // All searches start before the first wait, so that the waits overlap.
-        let imports: Vec<_> = missing_services(guests, &local)
+        let is_granted = |guest: &DeclaredGuest<'_>, service: &Service| {
+            providers::is_granted(guest.spec, &service.name, deployment, settings)
+        };
+        let imports: Vec<_> = missing_services(guests, &local, is_granted)
             .into_iter()
             .map(|(name, requirers)| PendingImport::new(name, requirers, &**transport))
             .collect();

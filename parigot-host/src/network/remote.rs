@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::flags;
+use parigot_abi::frame::{NO_DEADLINE, flags};
 use parigot_abi::id::CallId;
 use parigot_abi::manifest::{Method, MethodFlags, Service};
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::event_queue::{EventQueue, RemoteEvent};
 use super::in_flight::InFlight;
-use super::message::{Reply, Request};
+use super::message::{Reply, Request, StreamMessage, TO_CALLER};
 use super::transport::Transport;
 use crate::descriptors::pool;
 use crate::error::{Failure, GuestFault};
@@ -33,8 +33,13 @@ pub(super) struct RemoteService {
     /// Reason why no process can be found.
     undiscoverable: Option<String>,
     /// Sent calls without a reply.
-    calls: InFlight<()>,
+    calls: InFlight<SentCall>,
     is_stopping: bool,
+}
+
+/// A sent call without a reply.
+struct SentCall {
+    is_stream: bool,
 }
 
 /// A guest that requires a service of other processes.
@@ -74,11 +79,14 @@ impl RemoteInterface {
             schema,
             methods: Vec::new(),
         };
-        let found = found.into_iter().map(|name| Method {
-            name,
-            budget_ns: 0,
-            deadline_ns: 0,
-            flags: MethodFlags::default(),
+        let found = found.iter().map(|method| {
+            let (name, flags) = MethodFlags::split_name(method);
+            Method {
+                name: name.to_owned(),
+                budget_ns: 0,
+                deadline_ns: 0,
+                flags,
+            }
         });
         let declared = requirers
             .iter()
@@ -116,29 +124,57 @@ impl RemoteService {
         }
     }
 
-    fn call(&mut self, frame: &Frame<'_>, outbox: &mut BuiltinOutbox) {
+    fn call(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut BuiltinOutbox) {
+        let Header {
+            number,
+            deadline_ns,
+            ..
+        } = frame.header;
         let (high, low) = frame.header.id;
         let id = CallId::from_wire(high, low).expect("each call frame must have an id");
+        let method = &self.service.methods[frame.header.method as usize];
+        let is_stream = !method.flags.is_unary();
+        // The kernel has the deadline of such a stream, and gives it to no frame.
+        let covers_first_frame = is_stream && deadline_ns == NO_DEADLINE;
+        let until_first_frame_ns = now_ns.saturating_add(self.deadline_ns.unwrap_or(0));
         let request = Request {
             id,
-            method: self.service.methods[frame.header.method as usize]
-                .name
-                .clone(),
-            deadline_ns: frame.header.deadline_ns,
+            method: method.name.clone(),
+            deadline_ns: if covers_first_frame {
+                until_first_frame_ns
+            } else {
+                deadline_ns
+            },
             has_default_deadline: frame.header.flags & flags::DEFAULT_DEADLINE != 0,
+            streams: method.flags.streams(),
+            covers_first_frame,
             metadata: Bytes::copy_from_slice(frame.metadata),
             payload: Bytes::copy_from_slice(frame.payload),
         };
-        let number = frame.header.number;
         match self.transport.call(&self.service.name, request) {
-            Ok(()) => self.calls.insert(number, id, ()),
+            Ok(()) => self.calls.insert(number, id, SentCall { is_stream }),
             Err(failure) => reply(number, &Reply::from(&failure), outbox),
+        }
+    }
+
+    /// Sends a frame of a local caller to the callee in the other process.
+    fn stream(&mut self, frame: &Frame<'_>, outbox: &mut BuiltinOutbox) {
+        let number = frame.header.number;
+        let Some(message) = StreamMessage::of(frame) else {
+            return;
+        };
+        let Some((id, _)) = self.calls.get(number) else {
+            return;
+        };
+        if let Err(failure) = self.transport.send_to_callee(id, message) {
+            self.transport.cancel(&self.service.name, id);
+            self.end(id, Reply::from(&failure), outbox);
         }
     }
 
     /// Cancels a call. The kernel requires a reply to each call, so the remote replies itself.
     fn cancel(&mut self, number: u64, outbox: &mut BuiltinOutbox) {
-        let Some((id, ())) = self.calls.take_number(number) else {
+        let Some((id, _)) = self.calls.take_number(number) else {
             return;
         };
         self.transport.cancel(&self.service.name, id);
@@ -146,9 +182,14 @@ impl RemoteService {
     }
 
     /// Ends a call with a reply, unless the call has ended before.
-    fn end(&mut self, id: CallId, result: &Reply, outbox: &mut BuiltinOutbox) {
-        if let Some(number) = self.calls.take_id(id) {
-            reply(number, result, outbox);
+    fn end(&mut self, id: CallId, mut result: Reply, outbox: &mut BuiltinOutbox) {
+        if let Some((number, SentCall { is_stream })) = self.calls.take_id(id) {
+            // The headers of a stream come in a message of their own. A second frame of headers
+            // would break the rules of the kernel.
+            if is_stream {
+                result.headers = Bytes::new();
+            }
+            reply(number, &result, outbox);
         }
     }
 }
@@ -199,12 +240,13 @@ impl BuiltIn for RemoteService {
     fn take(
         &mut self,
         frame: &Frame<'_>,
-        _now_ns: u64,
+        now_ns: u64,
         outbox: &mut BuiltinOutbox,
     ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => self.is_waiting = true,
-            Some(Kind::Call) => self.call(frame, outbox),
+            Some(Kind::Call) => self.call(frame, now_ns, outbox),
+            Some(Kind::Item | Kind::Credit | Kind::End) => self.stream(frame, outbox),
             Some(Kind::Cancel) => self.cancel(frame.header.number, outbox),
             Some(Kind::Stop) => self.is_stopping = true,
             _ => {}
@@ -217,8 +259,13 @@ impl BuiltIn for RemoteService {
             match event {
                 RemoteEvent::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
                 RemoteEvent::Undiscoverable { reason } => self.undiscoverable = Some(reason),
-                RemoteEvent::Answered { id, reply } => self.end(id, &reply, outbox),
-                RemoteEvent::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
+                RemoteEvent::Answered { id, reply } => self.end(id, reply, outbox),
+                RemoteEvent::Failed { id, failure } => self.end(id, Reply::from(&failure), outbox),
+                RemoteEvent::Stream { id, message } => {
+                    if let Some(number) = self.calls.number(id) {
+                        message.send(number, TO_CALLER, outbox);
+                    }
+                }
             }
         }
         if let Some(deadline_ns) = self.deadline_ns.filter(|_| self.is_waiting) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parigot_abi::id::CallId;
 
 use super::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
-use super::message::{Reply, Request, ReturnAddress};
+use super::message::{Reply, Request, ReturnAddress, StreamMessage};
 use crate::error::Failure;
 
 /// Transport of messages between the proxies of this process and other processes.
@@ -37,6 +37,23 @@ pub(crate) trait Transport: Send + Sync {
     /// Sends the reply to a call of another process.
     fn reply(&self, to: ReturnAddress, reply: Reply);
 
+    /// Sends a message of a stream to the callee of a call of this process. The messages and the
+    /// end of a call arrive in order and complete, or the call ends with a failure whose fate is
+    /// unknown.
+    ///
+    /// # Errors
+    ///
+    /// If the message cannot be sent. The caller must cancel the call then.
+    fn send_to_callee(&self, id: CallId, message: StreamMessage) -> Result<(), Failure>;
+
+    /// Sends a message of a stream to the caller of a call of another process, as
+    /// [`Transport::send_to_callee`] does in the other direction.
+    ///
+    /// # Errors
+    ///
+    /// If the message cannot be sent. The callee must fail the call then.
+    fn send_to_caller(&self, id: CallId, message: StreamMessage) -> Result<(), Failure>;
+
     /// Stops accepting calls to a service for the time of its restart, or accepts them again, and
     /// announces that.
     fn pause(&self, service: &str, is_paused: bool);
@@ -67,7 +84,7 @@ pub(crate) struct ExportSpec {
     pub(crate) schema: u64,
     /// A `FileDescriptorSet`, or empty.
     pub(crate) descriptors: Vec<u8>,
-    /// Names of the methods.
+    /// Methods, each as the launched frame names it: a name, and the sides that stream.
     pub(crate) methods: Vec<String>,
     /// Default deadline of a call in ns, used if neither caller nor method sets one.
     pub(crate) deadline_ns: u64,

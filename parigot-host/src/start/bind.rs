@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::{FrameBuilder, Header, Kind};
 
-use crate::deployment::{Process, process_of};
+use crate::deployment::{Deployment, Process, process_of};
 use crate::error::{GraphError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::callees::{Callee, Route};
@@ -15,8 +15,11 @@ use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{InitOutput, InitTurn};
 use crate::kernel::instance::{Identity, Instance, InstanceState};
 use crate::kernel::lifecycle::{Dependency, GuestKind};
+use crate::settings::Settings;
 use crate::start::declare::{DeclaredGuest, DeclaredGuests};
-use crate::start::graph::{Binding, Exporter, Graph, GuestDeclaration};
+use crate::start::exposed;
+use crate::start::graph::{Binding, Exporter, Graph, GuestDeclaration, MethodName};
+use crate::start::providers::not_granted;
 
 /// Guests of a deployment whose requirements are resolved, and all problems.
 pub(crate) struct BoundGuests<'a> {
@@ -31,9 +34,14 @@ pub(crate) struct BoundGuests<'a> {
 }
 
 impl<'a> DeclaredGuests<'a> {
-    /// Resolves the requirements among the guests of these processes. Without processes, all guests
-    /// run in one.
-    pub(crate) fn bind(self, processes: &[Process]) -> BoundGuests<'a> {
+    /// Resolves the requirements among the guests of these processes, and checks the services of
+    /// the deployment's edges. Without processes, all guests run in one.
+    pub(crate) fn bind(
+        self,
+        deployment: &Deployment,
+        processes: &[Process],
+        settings: &Settings,
+    ) -> BoundGuests<'a> {
         let DeclaredGuests {
             guests,
             mut problems,
@@ -49,6 +57,8 @@ impl<'a> DeclaredGuests<'a> {
                 // A guest of the host itself has no file.
                 role: (!guest.spec.wasm.as_os_str().is_empty()).then_some(guest.spec.role),
                 process: process_of(&guest.spec.name, processes).map(Process::name),
+                grants: &guest.spec.providers,
+                grant: guest.grant,
             })
             .collect();
         let graph = Graph::of(&declarations);
@@ -59,9 +69,17 @@ impl<'a> DeclaredGuests<'a> {
                 .errors
                 .iter()
                 .filter(|error| all_declared || !matches!(error, GraphError::Missing { .. }))
-                .cloned()
+                .map(|error| {
+                    not_granted(error, deployment, settings).unwrap_or_else(|| error.clone())
+                })
                 .map(StartProblem::from),
         );
+        problems.extend(exposed::problems(
+            deployment,
+            &guests,
+            processes,
+            all_declared,
+        ));
         problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
         BoundGuests {
             guests,
@@ -207,7 +225,9 @@ fn launched_frame(bindings: &[Binding]) -> Box<[u8]> {
     );
     for (index, binding) in bindings.iter().enumerate() {
         for method in &binding.methods {
-            frame = frame.metadata(&index.to_string(), method);
+            let MethodName { name, streams } = method;
+            let value = format!("{name}{}", streams.name_suffix());
+            frame = frame.metadata(&index.to_string(), &value);
         }
     }
     let handles = 0..bindings.len() as u32;

@@ -76,7 +76,7 @@ pub(crate) fn boot(
         graph,
         problems,
         epoch_ticker,
-    } = declared.bind(&[]);
+    } = declared.bind(deployment, &[], settings);
     StartError::unless_none(problems)?;
     for guest in guests.iter().filter(|guest| guest.factory.listens()) {
         events::listens(&guest.spec.name);

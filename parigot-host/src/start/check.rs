@@ -12,6 +12,7 @@ use crate::settings::Settings;
 use crate::start::bind::BoundGuests;
 use crate::start::declare::{DeclaredGuest, declare_all};
 use crate::start::graph::{Binding, Graph};
+use crate::start::providers;
 use crate::start::schema::{self, MissingMethod, ServiceDescription};
 use crate::stdio::proxy as stdio;
 
@@ -91,6 +92,8 @@ pub struct Requirement {
     pub binding: String,
     /// Guests that export the service: several if they share it, empty if no guest exports it.
     pub exporters: Vec<String>,
+    /// Name of the provider that serves the guest, by a grant; `None` for other exporters.
+    pub provider: Option<String>,
     /// Set if the host exports the service, and no guest.
     pub is_of_host: bool,
 }
@@ -122,7 +125,9 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         descriptors: true,
         ..settings.clone()
     };
-    let proxies = [stdio::create(&settings)];
+    let stdio = [stdio::create(&settings)];
+    let mut connected = providers::connect(deployment, &settings);
+    let of_providers = connected.check();
     let bound = stack::on_guest_thread("parigot check", || {
         let mut declared = declare_all(
             deployment,
@@ -132,12 +137,17 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         );
         let own_guests = declared.guests.len();
         if stdio::is_required(&declared.guests) {
-            declared.add_proxies(&proxies, &settings, &randomness);
+            declared.add_proxies(&stdio, &settings, &randomness);
         }
-        (declared.bind(&deployment.processes), own_guests)
+        declared.add_proxies(&connected.proxies, &settings, &randomness);
+        let bound = declared.bind(deployment, &deployment.processes, &settings);
+        (bound, own_guests)
     });
     match bound {
-        Ok((bound, own_guests)) => report(bound, own_guests),
+        Ok((mut bound, own_guests)) => {
+            bound.problems.extend(of_providers);
+            report(bound, own_guests)
+        }
         Err(error) => CheckReport {
             problems: vec![error.into()],
             ..CheckReport::default()
@@ -169,7 +179,7 @@ fn report(bound: BoundGuests<'_>, own_guests: usize) -> CheckReport {
             .iter()
             .map(|service| service.name.clone())
             .collect(),
-        requires: requirements(guest, bound, own),
+        requires: requirements(guest, bound, &guests, own_guests),
         step,
     });
     let guests: Vec<_> = reports.collect();
@@ -207,7 +217,9 @@ fn requirements(
     guest: &DeclaredGuest<'_>,
     bound: &[Binding],
     guests: &[DeclaredGuest<'_>],
+    own_guests: usize,
 ) -> Vec<Requirement> {
+    let own = &guests[..own_guests];
     guest
         .manifest()
         .requires
@@ -220,13 +232,18 @@ fn requirements(
             exporters: binding
                 .exporters
                 .iter()
-                .filter_map(|exporter| guests.get(exporter.guest))
+                .filter_map(|exporter| own.get(exporter.guest))
                 .map(|exporter| exporter.spec.name.clone())
                 .collect(),
+            provider: binding
+                .exporters
+                .iter()
+                .find_map(|exporter| guests[exporter.guest].grant)
+                .map(|grant| grant.provider.clone()),
             is_of_host: binding
                 .exporters
                 .iter()
-                .any(|exporter| exporter.guest >= guests.len()),
+                .any(|exporter| exporter.guest >= own_guests),
         })
         .collect()
 }

@@ -19,6 +19,7 @@ use crate::kernel::proxy_waker::ProxyWaker;
 use crate::log::rate_limit::LogRate;
 use crate::random::Randomness;
 use crate::settings::Settings;
+use crate::start::graph::ProxyGrant;
 use crate::start::mappings;
 
 /// Guest that completed its init turn.
@@ -31,6 +32,8 @@ pub(crate) struct DeclaredGuest<'a> {
     pub(crate) started_ns: u64,
     pub(crate) log_rate: LogRate,
     pub(crate) init: InitOutput,
+    /// The grant that a proxy stands for.
+    pub(crate) grant: Option<&'a ProxyGrant>,
 }
 
 impl DeclaredGuest<'_> {
@@ -53,6 +56,8 @@ pub(crate) struct DeclaredGuests<'a> {
 pub(crate) struct Proxy {
     pub(crate) spec: GuestSpec,
     pub(crate) factory: Arc<dyn InstanceFactory>,
+    /// The grant of a provider; `None` for other proxies.
+    grant: Option<ProxyGrant>,
     /// Connected with the proxy once the kernel exists.
     waker: Arc<ProxyWaker>,
 }
@@ -74,7 +79,16 @@ impl Proxy {
                 ..spec
             },
             factory: Arc::new(factory),
+            grant: None,
             waker,
+        }
+    }
+
+    /// Returns the proxy as that of a grant: it exports its service to one guest alone.
+    pub(crate) fn granted(self, grant: ProxyGrant) -> Self {
+        Proxy {
+            grant: Some(grant),
+            ..self
         }
     }
 
@@ -136,7 +150,10 @@ impl<'a> DeclaredGuests<'a> {
         let mut declarer = Declarer::new(settings, randomness);
         for proxy in proxies {
             match declarer.declare(&proxy.spec, Arc::clone(&proxy.factory), 0) {
-                Ok(guest) => self.guests.push(guest),
+                Ok(guest) => self.guests.push(DeclaredGuest {
+                    grant: proxy.grant.as_ref(),
+                    ..guest
+                }),
                 Err(problem) => self.problems.push(problem),
             }
         }
@@ -190,6 +207,7 @@ impl<'s> Declarer<'s> {
                     started_ns,
                     log_rate,
                     init,
+                    grant: None,
                 })
             }
             Err(InstantiateError::Module(error)) => {

@@ -13,7 +13,7 @@ use parigot_guest::prost::Message;
 use parigot_guest::stdio::v1::{ReadRequest, ReadResponse, StdioErr, WriteRequest, stdio};
 
 use super::streams::{Results, StreamResult, Streams};
-use crate::error::{Failure, GuestFault};
+use crate::error::{Failure, GuestFault, Stack};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 use crate::limits::{MAILBOX_BYTES_MAX, STDIN_READ_BYTES_DEFAULT, STDIN_READ_BYTES_MAX};
 
@@ -76,7 +76,7 @@ impl StdioService {
         let streams = Streams::start(self.stdin.take(), self.stdout.take(), &self.results);
         let streams = streams.map_err(|error| GuestFault::Panic {
             text: format!("cannot use stdin or stdout: {error}"),
-            stack: String::new(),
+            stack: Stack::Unknown,
         })?;
         self.streams = Some(streams);
         outbox.ready(NO_DEADLINE);

@@ -9,7 +9,7 @@ use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
 use parigot_abi::frame::flags;
-use parigot_abi::{Code, Detail, Frame, FrameBuilder, Frames, Header, Kind, Prologue};
+use parigot_abi::{Code, Detail, Frame, Header, Kind};
 use parigot_guest::Method;
 use parigot_guest::prost::Message;
 use parigot_guest::stdio::v1::{ReadRequest, ReadResponse, StdioErr, WriteRequest, stdio};
@@ -17,7 +17,7 @@ use parigot_guest::stdio::v1::{ReadRequest, ReadResponse, StdioErr, WriteRequest
 use super::service::StdioService;
 use super::streams::Results;
 use crate::guest::builtin::BuiltInFactory;
-use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory};
+use crate::guest::builtin_test::{TestedBuiltIn, frame};
 
 /// Longest time that a test waits for an event.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const MIB: usize = 1 << 20;
 
 /// The service, and the other ends of its pipes.
 struct Served {
-    guest: Box<dyn GuestInstance>,
+    guest: TestedBuiltIn,
     stdin: PipeWriter,
     stdout: PipeReader,
     /// Calls by number: their methods.
@@ -45,21 +45,8 @@ impl Served {
         let factory = BuiltInFactory(move || {
             StdioService::new(read_from.clone(), write_to.clone(), Arc::clone(&results))
         });
-        let config = InstanceConfig {
-            name: "stdio",
-            args: &[],
-            env: &BTreeMap::new(),
-            memory_bytes_max: 0,
-            budget: Duration::ZERO,
-            yields_on_first_tick: false,
-            seed: [0; 32],
-            wall_ns: 0,
-        };
-        let guest = factory.instantiate(config, &mut |_| {});
-        // The files of the factory would keep the pipes open.
-        drop(factory);
         let mut served = Served {
-            guest: guest.unwrap_or_else(|error| panic!("{error}")),
+            guest: TestedBuiltIn::new(factory),
             stdin,
             stdout,
             methods: BTreeMap::new(),
@@ -70,44 +57,12 @@ impl Served {
 
     /// Runs a turn with one frame. Returns a line for each frame in the outbox.
     fn turn(&mut self, header: Header, payload: &[u8]) -> Vec<String> {
-        let mut frames = Vec::new();
-        let frame = FrameBuilder::new(&mut frames, header).payload(payload);
-        frame.finish().expect("the frame must be short");
-        self.run(&frames)
+        self.run(&frame(header, payload))
     }
 
     fn run(&mut self, frames: &[u8]) -> Vec<String> {
-        let prologue = Prologue {
-            monotonic_ns: 0,
-            wall_ns: 0,
-        };
-        let turn = self.guest.turn(prologue, frames, u32::MAX);
-        turn.expect("the service must not fail");
-        let sent = Frames::new(self.guest.outbox()).map(|frame| frame.expect("a valid frame"));
-        sent.map(|frame| self.line(&frame)).collect()
-    }
-
-    fn line(&self, frame: &Frame<'_>) -> String {
-        if frame.kind() == Some(Kind::Exit) {
-            return "exit".to_owned();
-        }
-        let Header { number, status, .. } = frame.header;
-        let text = match self.methods.get(&number) {
-            _ if frame.header.flags & flags::SERVICE_ERROR != 0 => {
-                let error = StdioErr::try_from(status as i32).expect("the number must be known");
-                error.as_str_name().to_owned()
-            }
-            _ if status != 0 => {
-                let code = Code::from_number(status).expect("the code must be known");
-                format!("{code} {}", Detail::read(frame.detail).message)
-            }
-            Some(&stdio::Read::INDEX) => {
-                let response = ReadResponse::decode(frame.payload).expect("a valid response");
-                String::from_utf8_lossy(&response.data).into_owned()
-            }
-            _ => String::new(),
-        };
-        format!("reply {number}: {text}")
+        let methods = &self.methods;
+        self.guest.turn(0, frames, |frame| line(frame, methods))
     }
 
     /// Sends a call that reads. Returns the lines of the turn.
@@ -169,6 +124,30 @@ impl Served {
         read.expect("the pipe must be open");
         output
     }
+}
+
+/// Returns a line for a frame of the service, to calls of these methods.
+fn line(frame: &Frame<'_>, methods: &BTreeMap<u64, u32>) -> String {
+    if frame.kind() == Some(Kind::Exit) {
+        return "exit".to_owned();
+    }
+    let Header { number, status, .. } = frame.header;
+    let text = match methods.get(&number) {
+        _ if frame.header.flags & flags::SERVICE_ERROR != 0 => {
+            let error = StdioErr::try_from(status as i32).expect("the number must be known");
+            error.as_str_name().to_owned()
+        }
+        _ if status != 0 => {
+            let code = Code::from_number(status).expect("the code must be known");
+            format!("{code} {}", Detail::read(frame.detail).message)
+        }
+        Some(&stdio::Read::INDEX) => {
+            let response = ReadResponse::decode(frame.payload).expect("a valid response");
+            String::from_utf8_lossy(&response.data).into_owned()
+        }
+        _ => String::new(),
+    };
+    format!("reply {number}: {text}")
 }
 
 const NOTHING: [&str; 0] = [];

@@ -1,12 +1,14 @@
 //! Guest instances of a [`Fake`], whose methods are closures of a test.
 
+use std::collections::BTreeMap;
+
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::NO_DEADLINE;
-use parigot_abi::{Cause, Code, Frame, Header, Kind, Manifest};
+use parigot_abi::{Cause, Code, Frame, Header, Kind, Manifest, StreamFrame};
 use parigot_guest::Service;
-use parigot_guest::testing::{Fake, FakeOutcome, FakeReply};
+use parigot_guest::testing::{Fake, FakeOutcome, FakeReply, FakeStream};
 
-use crate::error::GuestFault;
+use crate::error::{GuestFault, Stack};
 use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
@@ -17,6 +19,7 @@ pub(super) fn factory(fake: &Fake) -> impl InstanceFactory + use<> {
         exports: fake.services(),
         fake: fake.clone(),
         waiting: Vec::new(),
+        streams: BTreeMap::new(),
         active_call: None,
     })
 }
@@ -28,6 +31,8 @@ struct FakeGuest {
     exports: Vec<&'static Service>,
     /// Calls that are not answered yet, in the order of arrival.
     waiting: Vec<Waiting>,
+    /// Streams of calls that are not answered yet, by their numbers.
+    streams: BTreeMap<u64, FakeStream>,
     /// Number of the call that crashed the guest.
     active_call: Option<u64>,
 }
@@ -40,7 +45,29 @@ struct Waiting {
     reply: FakeReply,
 }
 
+impl Waiting {
+    fn new(number: u64, now_ns: u64, reply: FakeReply) -> Self {
+        Waiting {
+            number,
+            at_ns: now_ns.saturating_add(reply.delay.as_nanos() as u64),
+            reply,
+        }
+    }
+}
+
 impl FakeGuest {
+    /// Sends the frames of streams that are due. A stream without further frames waits for its
+    /// answer as other calls do.
+    fn send_streams(&mut self, now_ns: u64, outbox: &mut BuiltinOutbox) {
+        let waiting = &mut self.waiting;
+        self.streams.retain(|number, stream| {
+            let reply = stream.send_due(*number, |header, payload| outbox.send(header, payload));
+            let is_open = reply.is_none();
+            waiting.extend(reply.map(|reply| Waiting::new(*number, now_ns, reply)));
+            is_open
+        });
+    }
+
     /// Sends the answers that are due.
     fn answer(&mut self, now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<(), GuestFault> {
         let mut due: Vec<_> = self
@@ -95,7 +122,7 @@ impl FakeGuest {
             FakeOutcome::Never => unreachable!("`answer` must keep these calls waiting"),
             FakeOutcome::Crash(text) => {
                 self.active_call = Some(number);
-                return Err(GuestFault::of_trap(text, String::new(), String::new()));
+                return Err(GuestFault::of_trap(text, String::new(), Stack::Unknown));
             }
         }
         Ok(())
@@ -127,15 +154,28 @@ impl BuiltIn for FakeGuest {
         match frame.kind() {
             Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
             Some(Kind::Call) => {
+                self.fake.set_now_ns(now_ns);
                 let service = self.exports[frame.header.service as usize];
-                let reply = self.fake.serve(service, frame.header.method, frame);
-                self.waiting.push(Waiting {
-                    number,
-                    at_ns: now_ns.saturating_add(reply.delay.as_nanos() as u64),
-                    reply,
-                });
+                let method = frame.header.method;
+                if service.methods[method as usize].streams() {
+                    let stream = FakeStream::new(&self.fake, service, method, frame);
+                    self.streams.insert(number, stream);
+                } else {
+                    let reply = self.fake.serve(service, method, frame);
+                    self.waiting.push(Waiting::new(number, now_ns, reply));
+                }
+            }
+            Some(Kind::Item | Kind::Credit | Kind::End) => {
+                let frame = StreamFrame::read(frame).expect("the host must send valid frames");
+                if let Some(stream) = self.streams.get_mut(&frame.number) {
+                    stream.note(frame.content);
+                }
             }
             Some(Kind::Cancel) => {
+                if self.streams.remove(&number).is_some() {
+                    let reply = FakeOutcome::Never.into();
+                    self.waiting.push(Waiting::new(number, now_ns, reply));
+                }
                 for waiting in self
                     .waiting
                     .iter_mut()
@@ -153,6 +193,7 @@ impl BuiltIn for FakeGuest {
     }
 
     fn end_turn(&mut self, now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
+        self.send_streams(now_ns, outbox);
         self.answer(now_ns, outbox)?;
         let to_come = self
             .waiting

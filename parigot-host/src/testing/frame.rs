@@ -6,7 +6,7 @@ use std::time::Duration;
 use parigot_abi::frame::Level;
 use parigot_abi::id::CallId;
 use parigot_abi::status::Detail;
-use parigot_abi::{Code, Kind};
+use parigot_abi::{Code, Credit, Kind};
 
 /// Name of the host in [`Frame::from`] and [`Frame::to`].
 pub(super) const HOST: &str = "host";
@@ -81,7 +81,12 @@ impl Frame {
             Kind::Call => format!("{call}, {} bytes", self.payload.len()),
             Kind::Reply if self.service.is_empty() => format!("launch {}", self.result()),
             Kind::Reply => format!("{call} {}", self.result()),
-            Kind::Cancel => call,
+            Kind::Item => format!("{call}, {} bytes", self.payload.len()),
+            Kind::Credit => match Credit::read(&self.payload) {
+                Ok(Credit { items, bytes }) => format!("{call}, {items} items, {bytes} bytes"),
+                Err(_) => call,
+            },
+            Kind::Cancel | Kind::Open | Kind::End => call,
             Kind::Log => format!(
                 "{:?}: {}",
                 Level::from_number(self.status).unwrap_or(Level::Info),

@@ -21,7 +21,9 @@
 //! |---|---|
 //! | [`TestHost`] | choose the guests and settings of the deployment |
 //! | [`TestRun`] | run the deployment: call services, advance the clock, crash guests |
+//! | [`PendingStream`] | calls of methods that stream |
 //! | [`Fake`], [`Answer`] | replace a service by closures |
+//! | [`FakeKv`] | replace a key-value store |
 //! | [`FakeStdio`] | give input to programs, and check their output |
 //! | [`Fault`] | lose or delay calls and replies, crash services |
 //! | [`Frame`] | inspect the frames between guests and host |
@@ -58,12 +60,13 @@ mod record;
 mod run;
 mod start;
 mod stepper;
+mod stream;
 
 pub use parigot_abi::Kind;
-pub use parigot_guest::testing::{Answer, Fake, FakeStdio};
+pub use parigot_guest::testing::{Answer, Fake, FakeKv, FakeStdio};
 
 pub use self::builder::TestHost;
-pub use self::caller::PendingCall;
+pub use self::caller::{PendingCall, PendingStream};
 pub use self::fault::Fault;
 pub use self::frame::{Effect, Frame};
 pub use self::run::TestRun;

@@ -13,8 +13,9 @@ use crate::error::StartProblem;
 use crate::guest::wasm::GuestModule;
 use crate::settings::Settings;
 
-/// Caches by the folder in which they store machine code.
-static MODULE_CACHES: Mutex<BTreeMap<Option<PathBuf>, ModuleCache>> = Mutex::new(BTreeMap::new());
+/// Caches by the folder in which they store machine code, and by [`Settings::debug`].
+static MODULE_CACHES: Mutex<BTreeMap<(Option<PathBuf>, bool), ModuleCache>> =
+    Mutex::new(BTreeMap::new());
 
 /// Compiler with the modules that it has compiled.
 struct ModuleCache {
@@ -58,7 +59,7 @@ pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
         compiler,
         modules: known,
     } = caches
-        .entry(settings.code_cache.clone())
+        .entry((settings.code_cache.clone(), settings.debug))
         .or_insert_with(|| ModuleCache {
             compiler: Compiler::new(settings),
             modules: HashMap::new(),

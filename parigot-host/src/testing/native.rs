@@ -11,7 +11,7 @@ use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET};
 use parigot_abi::{Manifest, Prologue, TURN_OK};
 use parigot_guest::{Definition, turn};
 
-use crate::error::{ActiveCall, GuestFault};
+use crate::error::{ActiveCall, GuestFault, Stack};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::log::guest_log::GuestLine;
 
@@ -116,7 +116,7 @@ impl GuestInstance for NativeGuest {
             return Err(GuestFault::of_trap(
                 self.panic_text(),
                 "it panicked".into(),
-                String::new(),
+                Stack::Unknown,
             ));
         };
         if status != TURN_OK {

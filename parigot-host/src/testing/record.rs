@@ -223,6 +223,20 @@ impl Record {
         }
     }
 
+    /// Records a frame between the first and the last one of a call.
+    pub(super) fn pass(
+        &mut self,
+        call: CallIndex,
+        is_to_callee: bool,
+        kind: Kind,
+        frame: &AbiFrame<'_>,
+    ) {
+        let RecordedCall { from, to, .. } = &self.calls[call];
+        let (from, to) = if is_to_callee { (from, to) } else { (to, from) };
+        let (from, to) = (from.clone(), to.clone());
+        self.note_of(call, &from, &to, kind, frame);
+    }
+
     /// Records that a caller cancels its call.
     pub(super) fn cancel(&mut self, call: CallIndex, frame: &AbiFrame<'_>) {
         self.calls[call].is_cancelled = true;

@@ -10,7 +10,7 @@ use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
 
-use super::caller::{PendingCall, Replies};
+use super::caller::{PendingCall, Replies, Streams};
 use super::fault::Fault;
 use super::frame::Frame;
 use super::interceptor::Interceptor;
@@ -48,6 +48,7 @@ pub struct TestRun {
     pub(super) clock: Arc<ManualClock>,
     pub(super) interceptor: Arc<Mutex<Interceptor>>,
     pub(super) replies: Replies,
+    pub(super) streams: Streams,
     /// Requirements of the test's guest: all exported services, in the guest's numbering.
     pub(super) manifest: Manifest,
     pub(super) shutdown_deadline: Duration,
@@ -120,6 +121,17 @@ impl TestRun {
     }
 
     fn begin_by<M: Method>(&mut self, request: M::Request, deadline_ns: u64) -> PendingCall<M> {
+        let info = M::info();
+        assert!(!info.streams(), "{} streams: use `open`", info.name());
+        self.begin_encoded(&request.encode_to_vec(), deadline_ns)
+    }
+
+    /// Starts a call with this request.
+    pub(super) fn begin_encoded<M: Method>(
+        &mut self,
+        request: &[u8],
+        deadline_ns: u64,
+    ) -> PendingCall<M> {
         self.calls += 1;
         let number = self.calls;
         let (service, method) = self.indices_of::<M>();
@@ -130,7 +142,7 @@ impl TestRun {
             deadline_ns,
             ..Header::new(Kind::Call)
         };
-        self.send_to_test_guest(header, &request.encode_to_vec());
+        self.send_to_test_guest(header, request);
         PendingCall::new(number, &self.replies)
     }
 
@@ -223,7 +235,7 @@ impl TestRun {
             .expect("the deployment must have the guest of the test")
     }
 
-    fn send_to_test_guest(&mut self, header: Header, payload: &[u8]) {
+    pub(super) fn send_to_test_guest(&mut self, header: Header, payload: &[u8]) {
         let guest = self.test_guest();
         let wake = guest.enqueue_frames(|frames| {
             let frame = FrameBuilder::new(frames, header).payload(payload);
@@ -300,9 +312,11 @@ impl TestRun {
             .filter(|guest| *guest != test)
         {
             let instance = &kernel.instances[guest];
+            let had_time = self.clock.monotonic_ns() < until_ns;
             kernel.wake(instance, instance.enqueue_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
-                events::killed_at_shutdown(&instance.guest_log(), instance.calls(), limit);
+                let log = instance.guest_log();
+                events::killed_at_shutdown(&log, instance.calls(), limit, had_time);
             }
         }
         self.run_until_idle();

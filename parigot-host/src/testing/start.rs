@@ -7,7 +7,7 @@ use parigot_abi::Manifest;
 use parking_lot::Mutex;
 
 use super::builder::{TEST, TestHost};
-use super::caller::{Replies, caller_factory};
+use super::caller::{Replies, Streams, caller_factory};
 use super::intercepted::InterceptedFactory;
 use super::interceptor::Interceptor;
 use super::module_cache;
@@ -18,6 +18,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{StartError, ThreadError};
+use crate::guest::code::InstanceFactory;
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::stack;
 use crate::host::assemble;
@@ -57,11 +58,19 @@ impl TestHost {
             is_seeded,
         )));
         let replies = Replies::default();
+        let streams = Streams::default();
         let deployment = self.as_deployment();
         let booted = stack::on_guest_thread("parigot test", || {
             boot::boot(
                 &deployment,
-                || self.compiled_guests(&deployment.guests, &interceptor, &replies, &settings),
+                || {
+                    let caller = caller_factory(
+                        Arc::clone(&interceptor),
+                        Arc::clone(&replies),
+                        Arc::clone(&streams),
+                    );
+                    self.compiled_guests(&deployment.guests, &interceptor, caller, &settings)
+                },
                 // A test has no other processes, so no proxies.
                 |_| Ok(Vec::new()),
                 &settings,
@@ -88,6 +97,7 @@ impl TestHost {
             clock,
             interceptor,
             replies,
+            streams,
             manifest,
             shutdown_deadline: self.shutdown_deadline,
             calls: 0,
@@ -111,6 +121,7 @@ impl TestHost {
     fn as_deployment(&self) -> Deployment {
         let mut guests = self.guests.clone();
         guests.sort_by(|a, b| a.name.cmp(&b.name));
+        bind_to_fakes(&mut guests);
         let test = GuestSpec::service(TEST, "");
         guests.push(GuestSpec {
             restart: RestartPolicy {
@@ -124,6 +135,8 @@ impl TestHost {
             startup_deadline: self.startup_deadline,
             shutdown_deadline: self.shutdown_deadline,
             memory_bytes_max: None,
+            edges: Vec::new(),
+            providers: Vec::new(),
             processes: Vec::new(),
             network: None,
             source: NamedSource::new(TEST, Arc::from("")),
@@ -138,7 +151,7 @@ impl TestHost {
         &self,
         guests: &[GuestSpec],
         interceptor: &Arc<Mutex<Interceptor>>,
-        replies: &Replies,
+        caller: impl InstanceFactory + 'static,
         settings: &Settings,
     ) -> Result<CompiledGuests, ThreadError> {
         let (test, guests) = guests
@@ -161,8 +174,8 @@ impl TestHost {
                     .map(|module| Arc::new(module) as _),
             });
         }
-        let caller = Arc::new(caller_factory(Arc::clone(interceptor), Arc::clone(replies)));
-        let all = guests.iter().zip(inner).chain([(test, Ok(caller as _))]);
+        let caller = Arc::new(caller) as _;
+        let all = guests.iter().zip(inner).chain([(test, Ok(caller))]);
         let intercepted = all.map(|(GuestSpec { name, .. }, inner)| {
             inner.map(|inner| {
                 Arc::new(InterceptedFactory {
@@ -177,5 +190,20 @@ impl TestHost {
             of_guests: intercepted.collect(),
             epoch_ticker: EpochTicker::start(ticks)?,
         })
+    }
+}
+
+/// Binds requirements to the fakes of providers: a grant with a binding name leads to the guest
+/// with the provider's name.
+fn bind_to_fakes(guests: &mut [GuestSpec]) {
+    let names: Vec<_> = guests.iter().map(|guest| guest.name.clone()).collect();
+    for guest in guests {
+        let grants = guest.providers.iter();
+        let named =
+            grants.filter(|grant| !grant.binding.is_empty() && names.contains(&grant.provider));
+        for grant in named {
+            let bound = guest.bind.entry(grant.binding.clone());
+            bound.or_insert_with(|| grant.provider.clone());
+        }
     }
 }

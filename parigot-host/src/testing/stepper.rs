@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 
 use super::intercepted::CRASH;
 use super::interceptor::Interceptor;
-use crate::error::{Ending, GuestFault};
+use crate::error::{Ending, GuestFault, Stack};
 use crate::guest::stack;
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::instance::{Batch, Outbound};
@@ -172,7 +172,7 @@ impl Stepper {
             return;
         };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
-        let fault = GuestFault::of_trap(String::new(), CRASH.into(), String::new());
+        let fault = GuestFault::of_trap(String::new(), CRASH.into(), Stack::Unknown);
         self.interceptor
             .lock()
             .record

@@ -66,6 +66,12 @@ pub fn example() -> &'static Path {
     &EXAMPLE
 }
 
+/// Returns the folder of `examples/helloworld` after `make debug`.
+pub fn example_for_debugger() -> &'static Path {
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| make_example("helloworld", "debug"));
+    &EXAMPLE
+}
+
 /// Returns the folder of `examples/helloworld-go` after `make build`.
 pub fn go_example() -> &'static Path {
     static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| build_example("helloworld-go"));
@@ -78,11 +84,21 @@ pub fn shop() -> &'static Path {
     &EXAMPLE
 }
 
+/// Returns the folder of `examples/streams` after `make build`.
+pub fn streams() -> &'static Path {
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| build_example("streams"));
+    &EXAMPLE
+}
+
 fn build_example(name: &str) -> PathBuf {
+    make_example(name, "build")
+}
+
+fn make_example(name: &str, target: &str) -> PathBuf {
     let _lock = ToolLock::take();
     let folder = root().join("examples").join(name);
     let mut make = Command::new("make");
-    make.args(["--no-print-directory", "build"])
+    make.args(["--no-print-directory", target])
         .env("PROTOC", protoc())
         .current_dir(&folder);
     succeed(&mut make);

@@ -16,8 +16,8 @@ mod nats;
 mod process;
 
 pub use build::{
-    caches, code_cache, debug_guest, example, go_example, go_guest, go_probe, guest, guest_file,
-    parigot, protoc, root, shop,
+    caches, code_cache, debug_guest, example, example_for_debugger, go_example, go_guest, go_probe,
+    guest, guest_file, parigot, protoc, root, shop, streams,
 };
 pub use busy::{BusyCores, soak};
 pub use capture::{Capture, Captured};

@@ -8,7 +8,8 @@
 //! | `load: sent 0: 19, slowest recovery 83 ms` | caller | it has made all its calls |
 //!
 //! The callee writes its line before anything else, and the line is logged even if the callee fails
-//! right after. A caller writes one line for hundreds of calls, to keep the log short. The ledger
+//! right after. Only a kill of its process loses lines: those that wait for the thread that writes
+//! the log. A caller writes one line for hundreds of calls, to keep the log short. The ledger
 //! has one byte for each call, so that it can count twenty million.
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct Ledger {
     ran: u64,
     ended: u64,
     refused: u64,
+    /// Set if the process of a callee was killed.
+    lost_lines: bool,
 }
 
 /// The kind of a line.
@@ -100,6 +103,11 @@ impl Ledger {
         self.refused
     }
 
+    /// Notes that the process of a callee was killed, so the last lines of its log may be lost.
+    pub fn lose_lines(&mut self) {
+        self.lost_lines = true;
+    }
+
     fn read_ran(&mut self, rest: &str) -> Option<()> {
         let (call, late) = rest.split_once(' ').unwrap_or((rest, ""));
         let (caller, number) = call.split_once('/')?;
@@ -163,6 +171,9 @@ impl Ledger {
         self.callers
             .values()
             .for_each(|caller| caller.add_to(&mut report));
+        if !self.lost_lines {
+            report.wrong += std::mem::take(&mut report.unlogged);
+        }
         report
     }
 }
@@ -204,8 +215,8 @@ impl Caller {
         report.silent += any(SILENT) + sent.saturating_sub(ended);
         report.run_twice += any(RAN_TWICE);
         report.late += any(LATE);
+        report.unlogged += count(&|call| call & (OK | RAN) == OK);
         report.wrong += any(WRONG)
-            + count(&|call| call & (OK | RAN) == OK)
             + count(&|call| call & REFUSED != 0 && call & RAN != 0)
             + if self.sent.is_some() {
                 (self.calls.len() as u64).saturating_sub(sent)
@@ -251,6 +262,16 @@ mod tests {
             }
         );
         assert!(report.is_kept());
+    }
+
+    #[test]
+    fn a_killed_process_may_lose_the_last_lines_of_its_log() {
+        let mut ledger = Ledger::default();
+        ledger.read("load: ended 0: ok 0-0");
+        ledger.read("load: sent 0: 1, slowest recovery 0 ms");
+        assert_eq!((ledger.report(0).wrong, ledger.report(0).unlogged), (1, 0));
+        ledger.lose_lines();
+        assert_eq!((ledger.report(0).wrong, ledger.report(0).unlogged), (0, 1));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Report {
     pub run_twice: u64,
     /// Calls that were begun after their deadline.
     pub late: u64,
+    /// Calls that were answered, and whose begin was in the lost end of a killed process's log.
+    pub unlogged: u64,
     /// Calls that were refused and have run, were answered and have not run, ended twice, got the
     /// answer of another call, or were never made.
     pub wrong: u64,
@@ -59,6 +61,7 @@ impl fmt::Display for Report {
             refused,
             unknown,
             unknown_not_begun: _,
+            unlogged: _,
             silent,
             run_twice,
             late,

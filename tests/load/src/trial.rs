@@ -346,6 +346,12 @@ impl Running {
         self.beside.hosts.child(name)
     }
 
+    /// Kills the child process of that name, which has a callee.
+    pub fn kill_callee(&mut self, name: &str) {
+        self.child(name).kill();
+        self.counted.ledger.lock().lose_lines();
+    }
+
     /// Reduces the number of callers to wait for by one, because the test has killed it.
     pub fn lose_caller(&mut self) {
         self.callers -= 1;

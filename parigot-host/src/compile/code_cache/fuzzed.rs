@@ -3,17 +3,19 @@
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
-use wasmtime::{Engine, Module};
+use wasmtime::Engine;
 
 use super::Cache;
 
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// Code of [`MODULE`], as the engine has compiled it.
-static COMPILED: LazyLock<(Engine, Module)> = LazyLock::new(|| {
+static COMPILED: LazyLock<(Engine, Vec<u8>)> = LazyLock::new(|| {
     let engine = Engine::default();
-    let module = Module::from_binary(&engine, MODULE).expect("the module is valid");
-    (engine, module)
+    let code = engine
+        .precompile_module(MODULE)
+        .expect("the module is valid");
+    (engine, code)
 });
 
 /// Loads an entry whose bytes differ from the genuine entry, as `data` says: bytes that replace the
@@ -23,11 +25,11 @@ static COMPILED: LazyLock<(Engine, Module)> = LazyLock::new(|| {
 ///
 /// If code is loaded from other bytes than those of the genuine entry.
 pub fn cache_entry(data: &[u8]) {
-    let (engine, module) = &*COMPILED;
+    let (engine, code) = &*COMPILED;
     let folder = tempfile::tempdir().expect("a temporary folder must be writable");
     let cache = Cache::open(folder.path(), engine).expect("the folder must be private");
     let entry = cache.entry(&Sha256::digest(MODULE).into());
-    entry.store(module);
+    entry.store(code);
     let genuine = std::fs::read(&entry.path).expect("the entry must be stored");
     let (cut, start) = data.split_first().unwrap_or((&0, &[]));
     let mut bytes = genuine.clone();

@@ -33,7 +33,7 @@ use crate::regular_file;
 
 /// Version of the keys, of the layout of entries, and of the changes to a module before the
 /// compiler. A new number makes all old entries unknown.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 
 /// Size of a SHA-256 in bytes.
 const HASH_BYTES: usize = 32;
@@ -191,7 +191,7 @@ impl Entry<'_> {
         if *checksum != self.checksum(code) {
             return Err(Unusable::Checksum);
         }
-        // SAFETY: `code` must be the unchanged result of `Module::serialize`.
+        // SAFETY: `code` must be the unchanged result of `Engine::precompile_module`.
         // - `check_private`: only this user or root can have written the file, and processes of
         //   this user write files with such names only in `write`.
         // - The checksum: the code is complete and was written for this key.
@@ -210,10 +210,10 @@ impl Entry<'_> {
         Ok(module)
     }
 
-    /// Writes the module's code into the entry.
-    pub(crate) fn store(&self, module: &Module) {
+    /// Writes the module's code, which [`Engine::precompile_module`] has returned, into the entry.
+    pub(crate) fn store(&self, code: &[u8]) {
         let stored = self
-            .write(module)
+            .write(code)
             .and_then(|()| self.cache.prune(SystemTime::now()));
         if let Err(error) = stored {
             tracing::warn!(
@@ -226,15 +226,14 @@ impl Entry<'_> {
 
     /// Writes the entry under a temporary name and renames the file. A reader therefore sees the
     /// whole entry or none, and of several writers the last one wins.
-    fn write(&self, module: &Module) -> io::Result<()> {
-        let code = module.serialize().map_err(io::Error::other)?;
+    fn write(&self, code: &[u8]) -> io::Result<()> {
         // Differs between processes and starts. The number does not come from the seed of the host,
         // because no guest sees it.
         let unique = RandomState::new().hash_one(std::process::id());
         let temporary = self.path.with_extension(format!("{unique:016x}.tmp"));
         let written = create_private(&temporary).and_then(|mut file| {
-            file.write_all(&self.checksum(&code))?;
-            file.write_all(&code)?;
+            file.write_all(&self.checksum(code))?;
+            file.write_all(code)?;
             fs::rename(&temporary, &self.path)
         });
         if written.is_err() {

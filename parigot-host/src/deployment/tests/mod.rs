@@ -1,12 +1,14 @@
 //! Tests of the deployment file: values, defaults, and every error with its position.
 
+mod edge;
 mod network;
+mod provider;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::values::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
+use super::quantity::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
 use super::*;
 
 const HELLO: &str = "manifest_version = 1\n[program.hello]\nwasm = \"hello.wasm\"\n";
@@ -251,12 +253,12 @@ fn unknown_keys_are_refused_by_name() {
         "[volume]",
         "4:2: unknown key `volume` in the file; \
          known here: manifest_version, startup_deadline, shutdown_deadline, memory_max, \
-         service, program, worker, process, network",
+         service, program, worker, edge, provider, process, network",
     );
     check_error(
         "mem = '1GiB'",
         "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, \
-         budget, log, bind",
+         budget, log, bind, providers",
     );
     check_error(
         "budget_max = '3s'",

@@ -7,7 +7,9 @@ use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
 use prost::DecodeError;
 
 use crate::error::{Ending, GuestFault, after_colon};
-use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
+use crate::limits::{
+    CALLS_MAX, MAILBOX_BYTES_MAX, PROVIDER_CALL_BYTES_MAX, PROVIDER_CALLS_MAX, WINDOWS_BYTES_MAX,
+};
 
 #[cfg(feature = "nats")]
 mod network;
@@ -98,6 +100,18 @@ impl Failure {
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
 
+    /// Creates the failure of a call to a service that has not been ready yet.
+    pub(crate) fn not_ready(service: &str) -> Self {
+        let message = format!("{service} is not ready yet");
+        Self::new(Code::Unavailable, Cause::Unreachable, message)
+    }
+
+    /// Creates the failure of a call from outside to a method that streams.
+    pub(crate) fn streams_from_outside(method: &str) -> Self {
+        let message = format!("{method} streams, and calls from outside cannot stream yet");
+        Self::new(Code::Unimplemented, Cause::NoSuchMethod, message)
+    }
+
     /// Creates the failure of a call whose deadline passed before the call was delivered.
     pub(crate) fn expired() -> Self {
         Self::new(
@@ -135,6 +149,13 @@ impl Failure {
         Self::overloaded(mailbox_full(callee, bytes))
     }
 
+    /// Creates the failure of a call whose stream has no window at its receiver.
+    pub(crate) fn no_window(receiver: &str) -> Self {
+        Self::overloaded(format!(
+            "{receiver} receives so many streams that their windows use {WINDOWS_BYTES_MAX} bytes"
+        ))
+    }
+
     /// Creates the failure of a call that would wait for its beginning until its deadline.
     pub(crate) fn would_expire(callee: &str, wait_ns: u64, left_ns: u64) -> Self {
         let [wait_ms, left_ms] = [wait_ns, left_ns].map(|ns| ns / 1_000_000);
@@ -160,6 +181,14 @@ impl Failure {
     pub(crate) fn stdout_full(bytes: usize) -> Self {
         Self::overloaded(format!(
             "{bytes} of {MAILBOX_BYTES_MAX} bytes wait for stdout, whose reader does not read"
+        ))
+    }
+
+    /// Creates the failure of a call while `calls` with `bytes` wait for a provider.
+    pub(crate) fn provider_busy(provider: &str, calls: usize, bytes: usize) -> Self {
+        Self::overloaded(format!(
+            "the provider `{provider}` is busy: {calls} of {PROVIDER_CALLS_MAX} calls with {bytes} \
+             of {PROVIDER_CALL_BYTES_MAX} bytes wait; retry later"
         ))
     }
 
@@ -191,8 +220,19 @@ impl Failure {
         Self::answer_lost(mailbox_full(caller, bytes))
     }
 
+    /// Creates the failure of a call that has lost an item to a full mailbox.
+    pub(crate) fn no_room_for_item(receiver: &str, bytes: usize) -> Self {
+        Self::answer_lost(mailbox_full(receiver, bytes))
+    }
+
     fn answer_lost(message: String) -> Self {
         Self::new(Code::ResourceExhausted, Cause::AnswerLost, message)
+    }
+
+    /// Creates the failure of a call from outside that had no reply at the end of the deployment.
+    pub(crate) fn host_ended(service: &str) -> Self {
+        let message = format!("the deployment ended before {service} replied");
+        Self::new(Code::Unavailable, Cause::AnswerLost, message)
     }
 
     /// Creates the failure of a call whose callee has ended.

@@ -131,6 +131,44 @@ impl Failure {
         Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 
+    /// Creates the failure of a stream with a message of `process` that has not arrived.
+    pub(crate) fn stream_gap(process: &str) -> Self {
+        let message = format!("a message of process {process} in the stream was lost");
+        Self::new(Code::Unavailable, Cause::AnswerLost, message)
+    }
+
+    /// Creates the failure of a stream in which `process` has sent what no process may send.
+    pub(crate) fn stream_rule(process: &str, what: &str) -> Self {
+        let message = format!("process {process} broke the rules of streams: it sent {what}");
+        Self::new(Code::Internal, Cause::AnswerLost, message)
+    }
+
+    /// Creates the failure of a stream that the other process has not mentioned for a while.
+    pub(crate) fn stream_silent(silence: Duration) -> Self {
+        let message = format!(
+            "the other process has sent no sign of the stream for {} s",
+            silence.as_secs()
+        );
+        Self::new(Code::Unavailable, Cause::AnswerLost, message)
+    }
+
+    /// Creates the failure of a stream with a message beyond the send buffer.
+    pub(crate) fn stream_send_buffer_full(bytes_max: usize) -> Self {
+        Self::answer_lost(format!(
+            "send buffer for other processes is full ({}), and the stream has lost a message",
+            Size(bytes_max)
+        ))
+    }
+
+    /// Creates the failure of a stream whose large messages have no space at the receiver.
+    pub(crate) fn too_many_stream_parts() -> Self {
+        Self::answer_lost(
+            "no space for a message of the stream: the receiver's process has reached its limit \
+             of large messages in transfer"
+                .to_owned(),
+        )
+    }
+
     /// Creates the failure of a reply whose chunks differ from the announcement.
     pub(crate) fn reply_chunks_invalid() -> Self {
         Self::new(

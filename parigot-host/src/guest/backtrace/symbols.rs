@@ -1,4 +1,4 @@
-//! Files and lines of a module, from its DWARF sections.
+//! Files and lines of a module, from its DWARF sections or the table of Go's runtime.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,9 +10,11 @@ use addr2line::gimli::{self, Dwarf, EndianSlice, LittleEndian};
 use parking_lot::Mutex;
 use self_cell::self_cell;
 use sha2::{Digest, Sha256};
+use wasmtime::FrameInfo;
 
 use super::frame::{SourceFrame, demangled};
-use crate::guest::sections::{code_section, custom_sections};
+use super::go_functions::GoFunctions;
+use crate::guest::sections::{CODE, custom_sections, section};
 use crate::limits::MODULE_BYTES_MAX;
 use crate::regular_file;
 
@@ -29,7 +31,13 @@ pub(crate) struct Symbols {
 }
 
 /// Files and lines of a module.
-pub(super) struct Lines {
+pub(super) enum Lines {
+    Dwarf(DwarfLines),
+    Go(GoFunctions),
+}
+
+/// Files and lines in the DWARF sections of a module.
+pub(super) struct DwarfLines {
     /// Locked, because a context parses on demand.
     parsed: Mutex<Parsed>,
     /// Offset of the code section in the module.
@@ -55,7 +63,7 @@ pub(super) enum NoLines {
          `[profile.release]` of its Cargo.toml"
     )]
     Missing,
-    #[error("no lines: Go writes no debug information for wasm")]
+    #[error("no lines: the table of functions of this version of Go is not known")]
     Go,
     #[error("no lines: {} has changed since the start", path.display())]
     Changed { path: PathBuf },
@@ -78,6 +86,11 @@ impl Symbols {
         }
     }
 
+    /// Returns whether the file was read already.
+    pub(super) fn are_read(&self) -> bool {
+        self.lines.get().is_some()
+    }
+
     /// Returns the lines of the module, and reads its file for the first call.
     ///
     /// # Errors
@@ -88,9 +101,6 @@ impl Symbols {
     }
 
     fn read(&self) -> Result<Lines, NoLines> {
-        if self.is_go {
-            return Err(NoLines::Go);
-        }
         let module = regular_file::read(&self.path, MODULE_BYTES_MAX).map_err(|error| {
             NoLines::Unreadable {
                 path: self.path.clone(),
@@ -102,19 +112,53 @@ impl Symbols {
                 path: self.path.clone(),
             });
         }
-        Lines::of(module)
+        if self.is_go {
+            let functions = GoFunctions::of(&module).ok_or(NoLines::Go)?;
+            Ok(Lines::Go(functions))
+        } else {
+            DwarfLines::of(module).map(Lines::Dwarf)
+        }
     }
 }
 
 impl Lines {
+    /// Returns the functions at an offset in the function `name` of the module, the innermost
+    /// first: the inlined functions and the function itself. Empty if the module has no line for
+    /// it.
+    pub(super) fn at(&self, frame: &FrameInfo, name: &str) -> Vec<SourceFrame> {
+        match self {
+            Lines::Dwarf(lines) => frame
+                .module_offset()
+                .map_or_else(Vec::new, |offset| lines.at(offset, name)),
+            Lines::Go(functions) => {
+                let place = functions.place(frame.func_index());
+                let frame = place.map(|(file, line)| SourceFrame {
+                    function: name.to_owned(),
+                    place: Some((file, line, 0)),
+                });
+                frame.into_iter().collect()
+            }
+        }
+    }
+
+    /// Returns what a reader of the lines must know.
+    pub(super) fn remark(&self) -> Option<&'static str> {
+        match self {
+            Lines::Dwarf(_) => None,
+            Lines::Go(_) => Some("each line is that at which the function begins"),
+        }
+    }
+}
+
+impl DwarfLines {
     fn of(module: Vec<u8>) -> Result<Self, NoLines> {
         let has_lines = custom_sections(&module).any(|(name, _)| name == ".debug_line");
-        let (true, Some(code)) = (has_lines, code_section(&module)) else {
+        let (true, Some(code)) = (has_lines, section(&module, CODE)) else {
             return Err(NoLines::Missing);
         };
         // The sections come from the guest, so a bug of the parser must not end the host.
         match catch_unwind(|| Parsed::try_new(module, |module| parse(module))) {
-            Ok(Ok(parsed)) => Ok(Lines {
+            Ok(Ok(parsed)) => Ok(DwarfLines {
                 parsed: Mutex::new(parsed),
                 code: code.start,
             }),
@@ -125,7 +169,7 @@ impl Lines {
     /// Returns the functions at an offset in the module, the innermost first: the inlined functions
     /// and the function `name`, which contains the offset. Empty if the module has no line for the
     /// offset.
-    pub(super) fn at(&self, offset: usize, name: &str) -> Vec<SourceFrame> {
+    fn at(&self, offset: usize, name: &str) -> Vec<SourceFrame> {
         let Some(address) = offset.checked_sub(self.code) else {
             return Vec::new();
         };

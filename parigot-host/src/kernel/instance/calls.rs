@@ -5,6 +5,8 @@ use parigot_abi::control::NEVER;
 use parigot_abi::id::CallId;
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind};
 
+use super::stream::{Side, Stream, StreamEvent, StreamRecord};
+use crate::error::Breach;
 use crate::kernel::call_table::Table;
 use crate::kernel::index::InstanceIndex;
 use crate::log::guest_log::LoggedCall;
@@ -29,11 +31,40 @@ pub(crate) struct Outbound {
     pub(crate) callee: InstanceIndex,
     /// The callee's number of the call.
     pub(crate) inbound: u64,
+    pub(crate) origin: Origin,
     pub(crate) id: CallId,
     /// Deadline on the host's clock. For an overdue call, the end of the wait for its fate.
     pub(crate) deadline_ns: u64,
     /// Set once the deadline has passed: the callee was asked for the fate of the call.
     pub(crate) is_overdue: bool,
+    /// Set if the call streams: [`Calls::made_streams`] has its stream.
+    pub(crate) is_stream: bool,
+}
+
+/// Facts about a call that only the chain of its callers needs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Origin {
+    /// The caller's number of the inbound call on whose behalf the call is made; 0: none, or a call
+    /// of another process.
+    pub(crate) parent: u64,
+    /// Index of the service among the callee's exports, and of the method.
+    pub(crate) service: u32,
+    pub(crate) method: u32,
+}
+
+impl Origin {
+    /// Creates the origin of a call from the headers that the caller has sent and that the callee
+    /// gets.
+    #[inline(always)]
+    pub(crate) fn new(is_of_proxy: bool, sent: &Header, given: &Header) -> Self {
+        // The header of a call from another process has the call's id in place of the number.
+        let (_, number) = sent.id;
+        Origin {
+            parent: if is_of_proxy { 0 } else { number },
+            service: given.service,
+            method: given.method,
+        }
+    }
 }
 
 /// Facts about an inbound call that most calls lack.
@@ -42,6 +73,8 @@ pub(crate) struct CallExtras {
     /// The headers of the response were sent.
     is_opened: bool,
     trace: Option<TraceId>,
+    /// The stream of a call whose method streams.
+    pub(super) stream: Option<Box<Stream>>,
 }
 
 /// Call by its number at one side. A later generation reuses numbers but not ids, so both are
@@ -69,6 +102,12 @@ pub(crate) struct Calls {
     /// Inbound calls past their deadline that await the decision about their fate, with their
     /// numbers: see [`crate::kernel::expiry`].
     pub(crate) overdue: Vec<(u64, Inbound)>,
+    /// Streams of outbound calls. Kept apart from [`Outbound`], as the streams of inbound calls are
+    /// kept in `extras`: calls that do not stream never look here.
+    pub(crate) made_streams: HashMap<u64, Stream>,
+    /// Streams that have received items while credit waited for space: see
+    /// [`Stream::pass_credit`].
+    pub(crate) withheld: Vec<(Side, u64)>,
     /// Number of the last call that came with a handoff.
     last_number: u64,
 }
@@ -81,6 +120,8 @@ impl Calls {
             inbound: Table::new(),
             extras: HashMap::new(),
             overdue: Vec::new(),
+            made_streams: HashMap::new(),
+            withheld: Vec::new(),
             last_number: 0,
         }
     }
@@ -102,14 +143,55 @@ impl Calls {
             .outbound
             .get_mut(number)
             .is_some_and(|call| call.id.key() == id.key());
-        is_waiting && self.outbound.remove(number).is_some()
+        let ended = if is_waiting {
+            self.outbound.remove(number)
+        } else {
+            None
+        };
+        if ended.is_some_and(|call| call.is_stream) {
+            self.forget_stream(number);
+        }
+        is_waiting
     }
 
-    /// Records the headers of an inbound call. Returns false if they were sent before.
+    /// Records the headers of an inbound call.
+    ///
+    /// # Errors
+    ///
+    /// If they were sent before, or if they come after an item.
     #[cold]
-    pub(crate) fn open(&mut self, number: u64) -> bool {
+    pub(crate) fn open(&mut self, number: u64) -> Result<(), Breach> {
         let extras = self.extras.entry(number).or_default();
-        !std::mem::replace(&mut extras.is_opened, true)
+        if std::mem::replace(&mut extras.is_opened, true) {
+            return Err(Breach::OpenedTwice { number });
+        }
+        if let Some(stream) = &mut extras.stream {
+            stream.has_begun = true;
+            if stream.has_sent() {
+                return Err(Breach::OpenedLate { number });
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a frame of the callee has arrived, which may end the deadline of a stream.
+    /// Returns false if the call has ended.
+    pub(super) fn note_frame_of_callee(&mut self, number: u64, id: CallId) -> bool {
+        let Some(call) = self.outbound.get_mut(number) else {
+            return false;
+        };
+        if call.id.key() != id.key() {
+            return false;
+        }
+        if call.is_stream
+            && let Some(stream) = self.made_streams.get_mut(&number)
+            && !std::mem::replace(&mut stream.has_begun, true)
+            && stream.covers_first_frame
+            && !call.is_overdue
+        {
+            call.deadline_ns = NEVER;
+        }
+        true
     }
 
     /// Records the trace id in the metadata of an inbound call.
@@ -127,17 +209,12 @@ impl Calls {
         Some(LoggedCall { id, trace })
     }
 
-    /// Forgets the extras of a call that was answered.
+    /// Forgets the extras of a call that was answered. Returns true if its caller has seen a frame
+    /// of a stream before the answer.
     #[cold]
-    pub(crate) fn close(&mut self, number: u64) {
-        self.extras.remove(&number);
-    }
-
-    /// Returns whether the instance waits for a call.
-    fn is_waiting(&mut self, call: &CallName) -> bool {
-        self.outbound
-            .get_mut(call.number)
-            .is_some_and(|known| known.id.key() == call.id.key())
+    pub(crate) fn close(&mut self, number: u64) -> bool {
+        let extras = self.extras.remove(&number);
+        extras.is_some_and(|extras| extras.stream.is_some_and(|stream| stream.has_begun))
     }
 
     /// Applies the records of a batch from the mailbox, and changes the frames of the batch
@@ -156,13 +233,21 @@ impl Calls {
                 self.extras.entry(number).or_default().trace = Some(trace);
             }
         }
+        for (number, stream) in batch.streams.drain(..) {
+            if self.inbound.contains(number) {
+                self.extras.entry(number).or_default().stream = Some(stream);
+            }
+        }
         // A call ends once. Its deadline may have passed before the reply arrived, for example.
         let mut unwanted = HashSet::new();
         // Before the replies, which end the calls that the headers belong to.
         for call in batch.opens.drain(..) {
-            if !self.is_waiting(&call) {
+            if !self.note_frame_of_callee(call.number, call.id) {
                 unwanted.insert(call.id.to_wire());
             }
+        }
+        if !batch.stream_frames.is_empty() {
+            self.receive_stream_frames(batch);
         }
         for call in batch.answered.drain(..) {
             if !self.end(call.number, call.id) {
@@ -235,6 +320,10 @@ pub(crate) struct Batch {
     pub(super) answered: Vec<CallName>,
     /// Calls whose headers arrive in these frames.
     pub(super) opens: Vec<CallName>,
+    /// Streams of arrivals, by their numbers.
+    pub(super) streams: Vec<(u64, Box<Stream>)>,
+    /// Frames of streams, in their order.
+    pub(super) stream_frames: Vec<StreamRecord>,
     /// Inbound calls that were cancelled.
     pub(super) cancelled: Vec<CallName>,
     /// Inbound calls whose deadline has passed. They are cancelled, and their callers wait for the
@@ -301,6 +390,16 @@ impl Batch {
         });
     }
 
+    /// Appends a frame of a stream, under the receiver's number.
+    pub(super) fn push_stream_frame(&mut self, record: StreamRecord, item: &[u8]) {
+        let frame = FrameBuilder::new(&mut self.frames, record.header());
+        push(match record.event {
+            StreamEvent::Credit(credit) => frame.payload(&credit.to_bytes()),
+            StreamEvent::Item(_) | StreamEvent::End => frame.payload(item),
+        });
+        self.stream_frames.push(record);
+    }
+
     /// Removes an arrival, if the call is among them. Its frame is removed with the others in
     /// [`Calls::receive`], in one pass over the frames.
     pub(super) fn withdraw(&mut self, call: &CallName) -> bool {
@@ -344,7 +443,7 @@ pub(super) fn push(frame: FrameBuilder<'_>) {
 
 /// Removes the frames for which `is_kept` does not hold.
 #[cold]
-fn retain_frames(frames: &mut Vec<u8>, is_kept: impl Fn(&Frame<'_>) -> bool) {
+pub(super) fn retain_frames(frames: &mut Vec<u8>, mut is_kept: impl FnMut(&Frame<'_>) -> bool) {
     let kept: Vec<_> = Frames::new(frames)
         .flatten()
         .filter(|frame| is_kept(frame))

@@ -11,9 +11,13 @@ mod calls;
 mod mailbox;
 mod send;
 mod state;
+mod stream;
+mod stream_calls;
 #[cfg(test)]
 mod tests;
+mod window;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parigot_abi::control::NEVER;
@@ -30,12 +34,15 @@ use crate::log::guest_log::GuestLog;
 use crate::log::rate_limit::LogRate;
 use backlog::Backlog;
 use mailbox::Mailbox;
+use window::WindowPool;
 
 pub(crate) use crate::kernel::slot::Wake;
-pub(crate) use calls::{Batch, Calls, Inbound, Outbound};
+pub(crate) use calls::{Batch, Calls, Inbound, Origin, Outbound};
 pub(crate) use state::{
     Delivery, IDLE_LONG_NS, Idle, InstanceState, TimerChange, TurnEnd, TurnStart,
 };
+pub(crate) use stream::{Side, Stream, StreamEvent};
+pub(crate) use window::Window;
 
 /// One running guest. A restarted service keeps its [`Instance`], with the next generation, another
 /// id and another state.
@@ -54,6 +61,7 @@ pub(crate) use state::{
 /// | `wake_at_ns` | atomic | `end_turn` (worker), `fire` (timer thread) | `end_turn` |
 /// | `inbound_count` | atomic | owner of the state, `close` | senders, `pending` |
 /// | `outbound_count` | atomic | owner of the state, `close` | `pending` |
+/// | `windows` | atomic | workers of callers, owner of the state | the same |
 /// | `mailbox_count` | lock of `mailbox` to write | senders, `begin_turn`, `close` | as above |
 ///
 /// The *owner of the state* is the worker that has taken the state out of the slot. All atomics but
@@ -92,6 +100,8 @@ pub(crate) struct Instance {
     outbound_count: AtomicU32,
     /// Number of calls in the mailbox.
     mailbox_count: AtomicU32,
+    /// Windows of the streams that the instance receives.
+    pub(crate) windows: Arc<WindowPool>,
 }
 
 /// Properties that distinguish an instance from other instances of its guest.
@@ -126,6 +136,7 @@ impl Instance {
             inbound_count: AtomicU32::new(0),
             outbound_count: AtomicU32::new(0),
             mailbox_count: AtomicU32::new(0),
+            windows: WindowPool::new(),
         }
     }
 
@@ -172,6 +183,13 @@ impl Instance {
         let is_in_turn = self.slot.is_taken() && !self.has_ended();
         let outbound = self.outbound_count.load(Ordering::Relaxed) as usize;
         (self.calls(), (!is_in_turn).then_some(outbound))
+    }
+
+    /// Looks at the state, if the instance is idle, and returns what the caller must do.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&mut InstanceState) -> R) -> Option<(R, Wake)> {
+        let mut state = self.slot.take_idle()?;
+        let seen = look(&mut state);
+        Some((seen, self.slot.put_back(state, false)))
     }
 
     /// Returns whether the instance has ended. A restart makes the answer `false` again.

@@ -8,6 +8,7 @@ use parigot_abi::{Frame, FrameBuilder, Header, Kind};
 
 use super::calls::{Batch, CallName, Inbound, push};
 use super::state::Delivery;
+use super::stream::{Stream, StreamEvent, StreamRecord};
 use super::{Instance, Wake};
 use crate::error::{Failure, GuestFault, Unavailable};
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
@@ -58,7 +59,7 @@ impl Instance {
             batch.push_call(number, &call, header, frame);
             return Ok((number, Delivery::HandedOff(state)));
         }
-        self.enqueue_call(call, header, frame, now_ns)
+        self.enqueue_call(call, header, frame, now_ns, None)
             .map(|(number, wake)| (number, Delivery::Enqueued(wake)))
     }
 
@@ -90,12 +91,19 @@ impl Instance {
 /// Slow path: every message that goes to the mailbox. The message is stored before the
 /// notification, so the next turn finds it.
 impl Instance {
-    fn enqueue_call(
+    /// Stores a call, made at `now_ns`, with its stream if the method streams. Returns the number
+    /// of the call at this instance.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Instance::send_call`].
+    pub(crate) fn enqueue_call(
         &self,
         call: Inbound,
         header: Header,
         frame: &Frame<'_>,
         now_ns: u64,
+        stream: Option<Box<Stream>>,
     ) -> Result<(u64, Wake), Failure> {
         let mut mailbox = self.mailbox.lock();
         if let Some(unavailable_reason) = &mailbox.unavailable_reason {
@@ -118,6 +126,9 @@ impl Instance {
             }
         }
         let number = mailbox.push_call(call, header, frame);
+        if let Some(stream) = stream {
+            mailbox.batch.streams.push((number, stream));
+        }
         self.publish_mailbox_count(&mailbox);
         Ok((number, self.slot.notify()))
     }
@@ -160,6 +171,30 @@ impl Instance {
             return Err(bytes);
         }
         mailbox.batch.push_open(call, open);
+        Ok(self.slot.notify())
+    }
+
+    /// Sends a frame of a stream; `item` is the payload of an item, else empty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the mailbox has no room for an item, with the number of its bytes. A credit and an
+    /// end are short, and credit comes with items, so they are stored beyond the limit.
+    pub(crate) fn enqueue_stream_frame(
+        &self,
+        record: StreamRecord,
+        item: &[u8],
+    ) -> Result<Wake, usize> {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.has_ended {
+            return Ok(Wake::AlreadyAwake);
+        }
+        let bytes = mailbox.batch.frames.len();
+        let is_item = matches!(record.event, StreamEvent::Item(_));
+        if is_item && bytes + item.len() > MAILBOX_BYTES_MAX {
+            return Err(bytes);
+        }
+        mailbox.batch.push_stream_frame(record, item);
         Ok(self.slot.notify())
     }
 

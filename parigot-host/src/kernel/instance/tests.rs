@@ -136,9 +136,11 @@ fn waiting_call(id: u128) -> Outbound {
     Outbound {
         callee: 0,
         inbound: 1,
+        origin: Origin::default(),
         id: CallId::from_random(id),
         deadline_ns: 10,
         is_overdue: false,
+        is_stream: false,
     }
 }
 

@@ -137,6 +137,11 @@ impl Lifecycle {
         self.state.lock().unready()
     }
 
+    /// Returns `true` once: when the start of a deployment without programs has become complete.
+    pub(crate) fn has_become_complete(&self) -> bool {
+        self.state.lock().has_become_complete()
+    }
+
     /// Fails a start that exceeded its deadline. Returns `false` if the start is complete or the
     /// deployment is ending.
     pub(crate) fn give_up_start(&self) -> bool {

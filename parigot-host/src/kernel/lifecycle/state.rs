@@ -37,6 +37,9 @@ pub(super) struct LifecycleState {
     pub(super) status: u8,
     /// A service ended before it was ready, so that its requirers can never start.
     pub(super) start_failed: bool,
+    /// Set until the completion of the start has been reported; never set with a program, whose
+    /// output shows that it runs.
+    reports_start: bool,
     /// The start failed because it exceeded its deadline.
     pub(super) start_timed_out: bool,
     pub(super) is_stopping: bool,
@@ -145,6 +148,7 @@ impl LifecycleState {
             remaining,
             deciding_kinds,
             status: 0,
+            reports_start: !deciding_kinds.contains(&GuestKind::Program),
             start_failed: false,
             start_timed_out: false,
             is_stopping: false,
@@ -343,6 +347,13 @@ impl LifecycleState {
             }
         }
         unready
+    }
+
+    /// Returns `true` once: when the start of a deployment without programs has become complete.
+    pub(super) fn has_become_complete(&mut self) -> bool {
+        let is_complete = self.reports_start && !self.is_over() && self.unready().is_empty();
+        self.reports_start &= !is_complete;
+        is_complete
     }
 
     /// Adds an exporter that is not ready to the guests that wait for one of its services.

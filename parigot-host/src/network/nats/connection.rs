@@ -78,20 +78,19 @@ async fn open(
     let network = &identity.network;
     let (event_sender, events) = mpsc::unbounded_channel();
     let (connection, is_up) = watch::channel(true);
-    let to = ClientEvents {
-        events: event_sender.clone(),
-        connection,
-    };
     let connector = Connector {
         spread: identity.host.key() as usize,
         network: network.clone(),
-        to,
+        to: ClientEvents {
+            events: event_sender.clone(),
+            connection,
+        },
     };
     let client = connector.connect_in_time(&log).await?;
     let (clients, current_client) = watch::channel(client.clone());
     let (outgoing_sender, outgoing_messages) = mpsc::unbounded_channel();
-    let sender = event_sender.clone();
-    let outbox = Outbox::new(current_client, outgoing_messages, is_up.clone(), sender);
+    let unsent = event_sender.clone();
+    let outbox = Outbox::new(current_client, outgoing_messages, is_up.clone(), unsent);
     let context = NatsContext {
         me: PeerId {
             host: identity.host,
@@ -106,6 +105,7 @@ async fn open(
         client,
         outgoing_messages: outgoing_sender,
         send_budget,
+        parts_budget: SendBudget::default(),
         log,
     };
     let task = ConnectionTask {

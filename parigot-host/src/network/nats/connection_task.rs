@@ -10,10 +10,14 @@
 //! |---|---|---|
 //! | `Inbox` | NATS status "no responders" | fail the call: no exporter received it |
 //! | `Inbox` | `Announcement` (`Gone`, sent by this process to itself) | remove the peer |
-//! | `Inbox` | `Continue` | send the chunks of the request |
+//! | `Inbox` | `Continue` | send the chunks of the request, and the frames of the stream |
 //! | `Inbox` | `Reply`, `Chunk` | end the call once the reply is complete |
+//! | `Inbox` | `Stream` | pass on the message of the callee, once it is complete |
+//! | `Inbox` | `OpenStreams` | note that the callee has the streams |
 //! | `Inbox` | `SchemaReply` | compare the schemas, then use or ignore the peer |
 //! | `Chunks` | `Chunk` | add to the request; run the call once complete |
+//! | `Chunks` | `Stream` | pass on the message of the caller, once it is complete |
+//! | `Chunks` | `OpenStreams` | note that the caller has the streams |
 //! | `Cancel` | `Cancel` | cancel the call |
 //! | `Schema` | `SchemaQuery` | send the schema |
 //! | `Call` | `Request` | run the call, or ask for the chunks |
@@ -44,7 +48,7 @@ use super::event::{Command, Event, Subscription};
 use super::exports::Exports;
 use super::forward::{self, SubscriptionSpec};
 use super::imports::Imports;
-use super::micro::{self, MicroRequest};
+use super::micro;
 use super::peer_checks::PeerChecks;
 use super::peer_registry::{HEARTBEAT, SILENCE_MAX};
 use super::subjects::call_of;
@@ -129,6 +133,12 @@ impl ConnectionTask {
             Command::Cancel(service, call) => imports.cancel(context, &service, call),
             Command::Export(spec, queue) => self.export(spec, queue),
             Command::Reply(to, reply, _permit) => exports.reply(context, &to, reply),
+            Command::SendToCallee(call, message, permit) => {
+                imports.send_to_callee(context, call, message, permit)
+            }
+            Command::SendToCaller(call, message, _permit) => {
+                exports.send_to_caller(context, call, message)
+            }
             Command::Pause(service, true) => exports.pause(context, &service),
             Command::Pause(service, false) => self.resume(&service),
             Command::Withdraw(service) => exports.withdraw(context, &service),
@@ -269,6 +279,8 @@ impl ConnectionTask {
                 self.denials.clear();
                 context.warn_of_small_messages();
                 imports.resume(context);
+                imports.reset_silence_of_streams(context);
+                exports.reset_silence_of_streams(context);
                 exports.announce_all(context);
             }
             // The client reports the first connection, too, and may repeat a loss.
@@ -304,11 +316,17 @@ impl ConnectionTask {
         // Without a connection, silence says nothing about the peers.
         if context.is_up() {
             if was_awake {
-                imports.expire_peers(context)
+                imports.expire_peers(context);
+                imports.expire_streams(context);
+                exports.expire_streams(context);
             } else {
-                imports.resume(context)
+                imports.resume(context);
+                imports.reset_silence_of_streams(context);
+                exports.reset_silence_of_streams(context);
             }
             exports.announce_all(context);
+            imports.announce_streams(context);
+            exports.announce_streams(context);
         }
         for service in running {
             self.context
@@ -338,7 +356,7 @@ impl ConnectionTask {
             {
                 return Ok(());
             }
-            Subscription::Micro => return respond_to_tool(context, exports, &message),
+            Subscription::Micro => return micro::respond(context, exports, &message),
             _ => {}
         }
         match Envelope::read(message.payload.clone()) {
@@ -373,6 +391,12 @@ impl ConnectionTask {
             (Subscription::Inbox, content) => imports.receive(context, subject, &peer, content)?,
             (Subscription::Chunks, PeerMessage::Chunk(chunk)) => {
                 exports.chunk(context, subject, &peer, &chunk)?
+            }
+            (Subscription::Chunks, PeerMessage::Stream(frame)) => {
+                exports.stream_frame(context, subject, &peer, frame)?
+            }
+            (Subscription::Chunks, PeerMessage::OpenStreams(open)) => {
+                exports.open_streams(context, &peer, open)
             }
             (Subscription::Cancel, PeerMessage::Cancel(cancel)) => {
                 exports.cancel(context, &peer, cancel.call().ok_or(Unexpected)?)
@@ -461,23 +485,6 @@ impl ConnectionTask {
         // Messages unsent after the limit are lost, as when the process is killed.
         _ = tokio::time::timeout(CLOSE_SEND_MAX, all_sent).await;
     }
-}
-
-/// Responds to a NATS tool with one message for each matching service.
-fn respond_to_tool(
-    context: &NatsContext,
-    exports: &Exports,
-    message: &Message,
-) -> Result<(), Unexpected> {
-    let request = MicroRequest::read(&message.subject).ok_or(Unexpected)?;
-    let reply = message.reply.as_deref().ok_or(Unexpected)?;
-    for response in exports
-        .all()
-        .filter_map(|export| request.response(context, export))
-    {
-        context.publish(reply.to_owned(), None, None, response.into());
-    }
-    Ok(())
 }
 
 /// Waits until the server has processed all earlier messages of this process. The server processes

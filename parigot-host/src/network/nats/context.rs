@@ -7,12 +7,12 @@ use std::time::Duration;
 use async_nats::Client;
 use bytes::Bytes;
 use hashbrown::HashMap;
-use parigot_abi::id::CallId;
+use parigot_abi::id::{CallId, HostId};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::chunks;
-use super::envelope::{Body, Content, PeerId, PeerMessage, ReplyMessage};
+use super::envelope::{Body, Cancel, Content, PeerId, PeerMessage, ReplyMessage, RequestMessage};
 use super::log::Log;
 use super::outbox::OutgoingMessage;
 use super::peer_registry::ServiceAvailability;
@@ -93,6 +93,15 @@ impl Availability {
     }
 }
 
+/// Fields of a reply besides its body.
+#[derive(Clone, Copy)]
+pub(super) struct ReplyHead {
+    pub(super) status: u32,
+    pub(super) flags: u16,
+    /// Number of stream frames before the reply.
+    pub(super) frames: u64,
+}
+
 /// State that the modules of the connection task share.
 pub(super) struct NatsContext {
     pub(super) me: PeerId,
@@ -106,6 +115,8 @@ pub(super) struct NatsContext {
     pub(super) client: Client,
     pub(super) outgoing_messages: mpsc::UnboundedSender<OutgoingMessage>,
     pub(super) send_budget: SendBudget,
+    /// Parts of stream messages whose other parts have not arrived.
+    pub(super) parts_budget: SendBudget,
     pub(super) log: Log,
 }
 
@@ -159,20 +170,23 @@ impl NatsContext {
     }
 
     /// Sends a request. NATS reports a missing subscriber on the subject of the reply.
-    pub(super) fn send_request(
-        &self,
-        subject: String,
-        reply: String,
-        call: CallId,
-        message: PeerMessage,
-    ) {
-        self.publish(subject, Some(reply), Some(call), self.me.write(message));
+    pub(super) fn send_request(&self, subject: String, call: CallId, request: RequestMessage) {
+        let reply = self.subjects.reply(self.me.host, call);
+        let message = self.me.write(PeerMessage::Request(request));
+        self.publish(subject, Some(reply), Some(call), message);
+    }
+
+    /// Notifies a callee that the caller no longer waits for a call.
+    pub(super) fn send_cancel(&self, callee: HostId, call: CallId) {
+        let subject = self.subjects.cancel(callee);
+        self.send(subject, PeerMessage::Cancel(Cancel::new(call)));
     }
 
     /// Sends the reply to a call, in chunks if necessary.
-    pub(super) fn send_reply(&self, subject: &str, status: u32, flags: u16, body: Body) {
+    pub(super) fn send_reply(&self, subject: &str, head: ReplyHead, body: Body) {
         let (content, rest) = self.pack(body);
-        let reply = ReplyMessage::new(status, flags, content);
+        let mut reply = ReplyMessage::new(head.status, head.flags, content);
+        reply.frames = head.frames;
         self.send(subject.to_owned(), PeerMessage::Reply(reply));
         if let Some(rest) = rest {
             // The caller has not asked for the chunks. It has a deadline and a limit instead.
@@ -180,11 +194,21 @@ impl NatsContext {
         }
     }
 
-    /// Sends a failure as the reply to a call.
+    /// Sends a failure as the reply to a call without stream frames.
     pub(super) fn send_failure(&self, subject: &str, failure: &Failure) {
+        self.send_failure_after(subject, failure, 0);
+    }
+
+    /// Sends a failure as the reply to a call, after so many stream frames.
+    pub(super) fn send_failure_after(&self, subject: &str, failure: &Failure, frames: u64) {
         let (status, detail) = failure.to_parts();
+        let head = ReplyHead {
+            status,
+            flags: 0,
+            frames,
+        };
         let body = Body::of(&[], &detail, &[]).expect("the text of a failure must be short");
-        self.send_reply(subject, status, 0, body);
+        self.send_reply(subject, head, body);
     }
 
     /// Sends a body in chunks.

@@ -8,7 +8,7 @@ use parigot_abi::id::CallId;
 
 use super::send_budget::Permit;
 use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
-use crate::network::message::{Reply, Request, ReturnAddress};
+use crate::network::message::{Reply, Request, ReturnAddress, StreamMessage};
 use crate::network::transport::{ExportSpec, ImportSpec};
 
 /// A command of a proxy: one variant for each method of the transport.
@@ -18,6 +18,8 @@ pub(super) enum Command {
     Cancel(String, CallId),
     Export(ExportSpec, Arc<EventQueue<GatewayEvent>>),
     Reply(ReturnAddress, Reply, Permit),
+    SendToCallee(CallId, StreamMessage, Permit),
+    SendToCaller(CallId, StreamMessage, Permit),
     /// Service, and `true` for the begin of its pause.
     Pause(String, bool),
     Withdraw(String),

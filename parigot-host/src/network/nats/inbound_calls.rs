@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use hashbrown::{HashMap, HashSet};
 use parigot_abi::id::{CallId, HostId};
 
+use super::stream::NatsStream;
 use crate::limits::{CALLS_MAX, REMOTE_FATE_WAIT};
 
 /// Limit for the bodies of the pending calls to one service, in bytes.
@@ -14,7 +15,7 @@ pub(super) const INBOUND_BYTES_MAX: usize = 64 << 20;
 const REMEMBERED_MAX: usize = 1 << 20;
 
 /// An accepted call without a reply.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct InboundCall {
     /// Host of the caller.
     pub(super) from: HostId,
@@ -24,6 +25,8 @@ pub(super) struct InboundCall {
     pub(super) is_whole: bool,
     pub(super) accepted_ns: u64,
     pub(super) deadline_ns: u64,
+    /// The stream, if the call streams. Boxed, because most calls do not.
+    pub(super) stream: Option<Box<NatsStream>>,
 }
 
 /// Limit that a call exceeds.
@@ -92,6 +95,41 @@ impl InboundCalls {
         self.pending
             .get(&call.key())
             .is_some_and(|(_, inbound)| inbound.from == host)
+    }
+
+    pub(super) fn contains(&self, call: CallId) -> bool {
+        self.pending.contains_key(&call.key())
+    }
+
+    /// Removes the deadline of a call.
+    pub(super) fn forget_deadline(&mut self, call: CallId) {
+        if let Some((_, inbound)) = self.pending.get_mut(&call.key()) {
+            inbound.deadline_ns = u64::MAX;
+        }
+    }
+
+    /// Returns the caller and the stream of a pending call that streams.
+    pub(super) fn stream(&mut self, call: CallId) -> Option<(HostId, &mut NatsStream)> {
+        let (_, inbound) = self.pending.get_mut(&call.key())?;
+        Some((inbound.from, inbound.stream.as_deref_mut()?))
+    }
+
+    /// Returns the pending calls that stream.
+    pub(super) fn streams(&self) -> impl Iterator<Item = (CallId, &InboundCall)> {
+        let calls = self
+            .pending
+            .values()
+            .map(|(call, inbound)| (*call, inbound));
+        calls.filter(|(_, inbound)| inbound.stream.is_some())
+    }
+
+    /// Begins the time of silence of all streams again.
+    pub(super) fn reset_silence(&mut self, now_ns: u64) {
+        for (_, inbound) in self.pending.values_mut() {
+            if let Some(stream) = &mut inbound.stream {
+                stream.reset_silence(now_ns);
+            }
+        }
     }
 
     /// Removes and returns all calls.
@@ -200,6 +238,7 @@ mod tests {
             is_whole: true,
             accepted_ns: 0,
             deadline_ns,
+            stream: None,
         };
         assert_eq!(inbound_calls.accept(call(1), inbound(10)), Ok(()));
         assert_eq!(inbound_calls.accept(call(2), inbound(20)), Ok(()));
@@ -232,6 +271,7 @@ mod tests {
                 is_whole: false,
                 accepted_ns: 0,
                 deadline_ns: 10,
+                stream: None,
             };
             assert_eq!(inbound_calls.accept(call(number), chunked), Ok(()));
         }

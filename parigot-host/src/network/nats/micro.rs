@@ -5,11 +5,13 @@
 //! `greeting_v1_Greeting`, with the full name in the metadata. Each service has one endpoint for
 //! all calls. Only processes of the deployment can call it, because the payloads are envelopes.
 
+use async_nats::Message;
 use async_nats::datetime::{self, DateTime};
 use serde_json::{Value, json};
 
 use super::context::NatsContext;
-use super::exports::{Export, Stats};
+use super::exports::{Export, Exports, Stats};
+use super::unexpected::Unexpected;
 
 /// Request of a NATS tool, and the services to which it applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,23 @@ pub(super) const ALL: &str = "$SRV.*";
 /// Returns the name of a service in the micro protocol.
 fn name(service: &str) -> String {
     service.replace('.', "_")
+}
+
+/// Responds to a NATS tool with one message for each matching service.
+pub(super) fn respond(
+    context: &NatsContext,
+    exports: &Exports,
+    message: &Message,
+) -> Result<(), Unexpected> {
+    let request = MicroRequest::read(&message.subject).ok_or(Unexpected)?;
+    let reply = message.reply.as_deref().ok_or(Unexpected)?;
+    for response in exports
+        .all()
+        .filter_map(|export| request.response(context, export))
+    {
+        context.publish(reply.to_owned(), None, None, response.into());
+    }
+    Ok(())
 }
 
 impl<'a> MicroRequest<'a> {

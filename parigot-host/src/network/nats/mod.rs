@@ -12,9 +12,11 @@
 //! | subject | reader | messages |
 //! |---|---|---|
 //! | `.call.<service>.<schema>` | one exporter with this schema (queue group) | requests |
-//! | `.inbox.<host>.<call>` | the caller | the reply and its chunks; `Continue` |
+//! | `.inbox.<host>.<call>` | the caller | the reply and its chunks; `Continue`; stream frames |
+//! | `.inbox.<host>.streams` | the caller | heartbeat of the streams that a callee serves |
 //! | `.inbox.<host>.schema` | the importer | schemas |
-//! | `.chunks.<host>.<call>` | the callee | chunks of a request |
+//! | `.chunks.<host>.<call>` | the callee | chunks of a request; stream frames |
+//! | `.chunks.<host>.streams` | the callee | heartbeat of the streams that a caller has opened |
 //! | `.cancel.<host>` | the callee | cancellations |
 //! | `.ready.<service>` | importers of the service | announcements |
 //! | `.query.<service>` | exporters of the service | requests for an announcement |
@@ -37,9 +39,18 @@
 //!   sends `Continue` once it has accepted a request; then the caller sends all chunks. The chunks
 //!   of a reply follow at once. The receiver allocates and counts memory as chunks arrive. It drops
 //!   a body beyond the limit, at the deadline, or after 30 seconds without a chunk.
-//! - **Limits.** There is no flow control besides `Continue`. All limits are fixed: bytes to send,
-//!   bodies in transfer, pending calls and their bytes for each service, known peers, schemas.
-//!   A call beyond a limit fails with an error that names the limit.
+//! - **Streams.** The callee of a call that streams always sends `Continue`, so that the caller
+//!   knows the callee. All frames between the request and the reply are numbered in each direction:
+//!   headers, items, credit, the end of the requests. The guests' credit travels with them, so the
+//!   frames between two processes are limited as within one process. A message too large for one
+//!   NATS message is several frames in a row. The reply has the number of frames before it. Each
+//!   second, each side sends the list of its open streams to the other side, with the numbers of
+//!   their frames. A missing frame or three seconds without a message of the other side end the
+//!   call at this side; its fate is unknown.
+//! - **Limits.** There is no flow control besides `Continue` and the credit of streams. All limits
+//!   are fixed: bytes to send, bodies in transfer, parts of stream messages, pending calls and
+//!   their bytes for each service, known peers, schemas. A call beyond a limit fails with an error
+//!   that names the limit.
 //! - **Pause.** While a service restarts, its exporter announces `Leaving` with `is_away` and ends
 //!   its subscription, so that calls go to other exporters. Then it subscribes again.
 //! - **Withdrawal.** An exporter announces `Leaving`, ends its subscription, answers the accepted
@@ -55,6 +66,7 @@
 //! | exporter withdraws | go to the others | get their reply |
 //! | process of an exporter closes | go to the others | fail, fate unknown |
 //! | message lost by NATS | – | end at their deadline |
+//! | frame of a stream lost, or its process | – | fail at both sides, fate unknown |
 //! | caller lost | – | run to their end; the reply has no reader |
 //!
 //! While disconnected, the outbox keeps replies and announcements for the next connection. Requests
@@ -68,7 +80,8 @@
 //! state. [`forward`] receives messages, and [`outbox`] sends them within the [`send_budget`].
 //! [`event`] has the input of the task. [`imports`] holds the services of other processes, with a
 //! [`peer_registry`] each. [`exports`] holds the services of this process, with their
-//! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
+//! [`inbound_calls`]. [`chunks`] transfers large bodies, [`stream`] has the frames of a stream, and
+//! [`open_streams`] has the heartbeat of all. [`micro`] answers the NATS tools.
 //! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
 //! [`peer_checks`] warns of processes that do not fit, and [`log`] limits such lines.
 
@@ -91,11 +104,13 @@ mod inbound_calls;
 mod log;
 mod login;
 mod micro;
+mod open_streams;
 mod outbox;
 mod peer_checks;
 mod peer_registry;
 mod send_budget;
 mod server_errors;
+mod stream;
 mod subjects;
 #[cfg(test)]
 mod tests;
@@ -113,11 +128,11 @@ use tokio::sync::mpsc;
 use self::context::Availability;
 use self::event::Command;
 use self::identity::ProcessIdentity;
-use self::send_budget::{SEND_BYTES_MAX, SendBudget};
+use self::send_budget::{Permit, SEND_BYTES_MAX, SendBudget};
 use crate::clock::Clock;
 use crate::error::{Failure, NetworkError, ThreadError};
 use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
-use crate::network::message::{Reply, Request, ReturnAddress};
+use crate::network::message::{Reply, Request, ReturnAddress, StreamMessage};
 use crate::network::transport::{ExportSpec, ImportSpec, Transport};
 
 /// Limit for closing: one second for pending messages, then the end of the thread.
@@ -183,6 +198,11 @@ impl Nats {
         // Sending fails only after the thread has ended. Commands are ignored then.
         _ = self.commands.send(command);
     }
+
+    fn stream_permit(&self, message: &StreamMessage) -> Result<Permit, Failure> {
+        let permit = self.send_budget.try_acquire(message.len());
+        permit.ok_or_else(|| Failure::stream_send_buffer_full(SEND_BYTES_MAX))
+    }
 }
 
 impl Transport for Nats {
@@ -223,6 +243,18 @@ impl Transport for Nats {
             }
         };
         self.command(command);
+    }
+
+    fn send_to_callee(&self, id: CallId, message: StreamMessage) -> Result<(), Failure> {
+        let permit = self.stream_permit(&message)?;
+        self.command(Command::SendToCallee(id, message, permit));
+        Ok(())
+    }
+
+    fn send_to_caller(&self, id: CallId, message: StreamMessage) -> Result<(), Failure> {
+        let permit = self.stream_permit(&message)?;
+        self.command(Command::SendToCaller(id, message, permit));
+        Ok(())
     }
 
     fn pause(&self, service: &str, is_paused: bool) {

@@ -8,7 +8,9 @@ pub(super) const SEND_BYTES_MAX: usize = 64 << 20;
 /// Overhead of a call or reply in bytes, so that the limit also bounds the number of empty ones.
 const CALL_BYTES: usize = 256;
 
-/// Counter of the bytes that wait to be sent, shared by the proxies and the connection task.
+/// Counter of the bytes that wait to be sent, shared by the proxies and the connection task. The
+/// parts of stream messages that have arrived are counted in the same way, in a budget of their
+/// own.
 ///
 /// The counter is atomic because proxies on all workers acquire permits, and the network thread
 /// drops them. Relaxed ordering suffices: the count guards no other memory.

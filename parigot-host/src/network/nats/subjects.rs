@@ -10,6 +10,8 @@ use parigot_abi::id::{CallId, HostId};
 const SCHEMA: &str = "schema";
 /// Last token of the subject on which a host forwards the last announcement of a peer to itself.
 const GOODBYE: &str = "goodbye";
+/// Last token of the subjects for the heartbeat of streams.
+const STREAMS: &str = "streams";
 /// Last token of the subject on which a host receives its own messages.
 const ECHO: &str = "echo";
 
@@ -63,7 +65,7 @@ impl Subjects {
         self.subject("inbox", &host.to_string())
     }
 
-    /// Returns the subject of the reply to a call.
+    /// Returns the subject of the reply to a call, and of the stream frames of its callee.
     pub(super) fn reply(&self, host: HostId, call: CallId) -> String {
         format!("{}.{call}", self.inbox(host))
     }
@@ -78,17 +80,28 @@ impl Subjects {
         format!("{}.{GOODBYE}", self.inbox(host))
     }
 
+    /// Returns the subject of the heartbeat of the streams that a host has opened.
+    pub(super) fn open_streams_of_callee(&self, caller: HostId) -> String {
+        format!("{}.{STREAMS}", self.inbox(caller))
+    }
+
+    /// Returns the subject of the heartbeat of the streams that a host serves.
+    pub(super) fn open_streams_of_caller(&self, callee: HostId) -> String {
+        format!("{}.{STREAMS}", self.chunks(callee))
+    }
+
     /// Returns the subject on which a host receives its own messages.
     pub(super) fn echo(&self, host: HostId) -> String {
         format!("{}.{ECHO}", self.inbox(host))
     }
 
-    /// Returns the prefix of all subjects of request chunks to a host, without the last dot.
+    /// Returns the prefix of all subjects of request chunks and stream frames to a host, without
+    /// the last dot.
     pub(super) fn chunks(&self, host: HostId) -> String {
         self.subject("chunks", &host.to_string())
     }
 
-    /// Returns the subject of the chunks of a request.
+    /// Returns the subject of the chunks of a request, and of the stream frames of its caller.
     pub(super) fn chunk(&self, host: HostId, call: CallId) -> String {
         format!("{}.{call}", self.chunks(host))
     }

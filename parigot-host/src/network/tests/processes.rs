@@ -63,6 +63,8 @@ pub(super) fn try_start(board: &Arc<Switchboard>, guests: Guests) -> Result<Proc
         // Beyond `WAIT_MAX`: a stop that waits for this deadline fails the test.
         shutdown_deadline: HOUR,
         memory_bytes_max: None,
+        edges: Vec::new(),
+        providers: Vec::new(),
         processes: Vec::new(),
         network: None,
         source: NamedSource::new("test", Arc::from("")),

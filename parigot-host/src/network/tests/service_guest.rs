@@ -10,7 +10,7 @@ use parigot_abi::manifest::{Method, MethodFlags, Service};
 use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manifest};
 
 use super::watched::Watched;
-use crate::error::GuestFault;
+use crate::error::{GuestFault, Stack};
 use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
@@ -155,7 +155,7 @@ impl ServiceGuest {
                 return Err(GuestFault::of_trap(
                     "it broke".into(),
                     String::new(),
-                    String::new(),
+                    Stack::Unknown,
                 ));
             }
             _ => {}

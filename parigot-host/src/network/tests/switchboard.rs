@@ -8,7 +8,7 @@ use parigot_abi::id::{CallId, HostId};
 use parking_lot::Mutex;
 
 use super::super::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
-use super::super::message::{Reply, Request, ReturnAddress};
+use super::super::message::{Reply, Request, ReturnAddress, StreamMessage};
 use super::super::transport::{ExportSpec, ImportSpec, Transport};
 use super::watched::poll_until;
 use crate::clock::Clock;
@@ -62,6 +62,7 @@ struct PendingCall {
     service: String,
     callee: HostId,
     caller: Arc<EventQueue<RemoteEvent>>,
+    gateway: Arc<EventQueue<GatewayEvent>>,
 }
 
 impl Switchboard {
@@ -133,6 +134,12 @@ impl State {
     }
 }
 
+impl State {
+    fn call(&self, id: CallId) -> Option<&PendingCall> {
+        self.calls.values().find(|call| call.id.key() == id.key())
+    }
+}
+
 /// Transport of one host.
 struct Line {
     board: Arc<Switchboard>,
@@ -194,6 +201,7 @@ impl Transport for Line {
             service: service.to_owned(),
             callee,
             caller,
+            gateway: Arc::clone(&queue),
         };
         state.calls.insert(address.clone(), call);
         queue.push(GatewayEvent::Call {
@@ -238,6 +246,22 @@ impl Transport for Line {
             return;
         };
         call.caller.push_reply(&call.service, call.id, reply);
+    }
+
+    fn send_to_callee(&self, id: CallId, message: StreamMessage) -> Result<(), Failure> {
+        let state = self.board.state.lock();
+        if let Some(call) = state.call(id) {
+            call.gateway.push(GatewayEvent::Stream { id, message });
+        }
+        Ok(())
+    }
+
+    fn send_to_caller(&self, id: CallId, message: StreamMessage) -> Result<(), Failure> {
+        let state = self.board.state.lock();
+        if let Some(call) = state.call(id) {
+            call.caller.push(RemoteEvent::Stream { id, message });
+        }
+        Ok(())
     }
 
     fn pause(&self, service: &str, is_paused: bool) {

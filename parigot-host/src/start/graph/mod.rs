@@ -3,37 +3,22 @@
 //! A guest is a node, and a requirement leads to each guest that exports the service. Services and
 //! methods are matched by name here, once; calls then carry indices.
 
+mod declaration;
+mod grants;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
-use parigot_abi::Manifest;
-use parigot_abi::manifest::{Requirement, Service};
+use parigot_abi::manifest::{Method, MethodFlags, Requirement, Service};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
+use self::declaration::ExportedService;
+pub(crate) use self::declaration::{GuestDeclaration, ProxyGrant};
 use crate::deployment::Role;
 use crate::error::{GraphError, suggest};
 use crate::stdio;
-
-/// Name and declaration of a guest.
-pub(crate) struct GuestDeclaration<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) manifest: &'a Manifest,
-    /// Exported services that other guests may export as well.
-    pub(crate) shared: &'a [String],
-    /// Exporting guests by the binding names of requirements.
-    pub(crate) bind: &'a BTreeMap<String, String>,
-    /// Role in the deployment; `None` for a guest of the host itself, such as a proxy.
-    pub(crate) role: Option<Role>,
-    /// Process of the guest; `None` if all guests are in one process.
-    pub(crate) process: Option<&'a str>,
-}
-
-impl GuestDeclaration<'_> {
-    /// Returns whether the other guest is in the same process. Guests of the host are in all.
-    fn is_beside(&self, other: &GuestDeclaration<'_>) -> bool {
-        self.process == other.process || other.role.is_none()
-    }
-}
 
 /// Resolved requirement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +26,15 @@ pub(crate) struct Binding {
     /// Guests that export the service; empty if no guest does.
     pub(crate) exporters: Vec<Exporter>,
     /// Methods of the exporters if the service is required by name; otherwise empty.
-    pub(crate) methods: Vec<String>,
+    pub(crate) methods: Vec<MethodName>,
+}
+
+/// Method as callers identify it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MethodName {
+    pub(crate) name: String,
+    /// Directions that stream.
+    pub(crate) streams: MethodFlags,
 }
 
 /// Exporter of a required service.
@@ -52,7 +45,7 @@ pub(crate) struct Exporter {
     /// Index of the service among the exports of that guest.
     pub(crate) service: u32,
     /// Methods of the exporter, indexed like the requirer's methods; `None` where the exporter
-    /// lacks the method.
+    /// lacks the method, or where other directions stream.
     pub(crate) methods: Vec<Option<Target>>,
 }
 
@@ -61,6 +54,8 @@ pub(crate) struct Exporter {
 pub(crate) struct Target {
     /// Index of the method in the service.
     pub(crate) method: u32,
+    /// Directions that stream, at both sides.
+    pub(crate) streams: MethodFlags,
     /// Default deadline of a call in nanoseconds; 0 selects the service's default.
     pub(crate) deadline_ns: u64,
 }
@@ -79,6 +74,7 @@ impl Graph {
         let mut errors = Vec::new();
         errors.extend(guests.iter().flat_map(shared_but_not_exported));
         errors.extend(guests.iter().flat_map(unknown_bindings));
+        errors.extend(guests.iter().flat_map(grants::unknown_bindings));
         errors.extend(guests.iter().filter_map(wrong_role));
         errors.extend(guests.iter().filter_map(misplaced_stdio));
         let exporters = exporters(guests, &mut errors);
@@ -86,10 +82,12 @@ impl Graph {
         for guest in guests {
             let requires = guest.manifest.requires.iter();
             let bound = requires.map(|required| {
-                let bound = match exporters.get(&*required.service.name) {
-                    Some(exporters) => choose(guest, required, exporters, guests)
+                let all = exporters.get(&*required.service.name);
+                let visible = grants::visible(guest, required, all, guests);
+                let bound = match &visible[..] {
+                    [] => Err(missing(guest, &required.service, guests, &exporters)),
+                    visible => choose(guest, required, visible, guests)
                         .map(|chosen| bind(&required.service, &chosen)),
-                    None => Err(missing(guest, &required.service, guests, &exporters)),
                 };
                 bound.unwrap_or_else(|error| {
                     errors.push(error);
@@ -195,9 +193,6 @@ fn misplaced_stdio(guest: &GuestDeclaration<'_>) -> Option<GraphError> {
 /// Exporters by service.
 type Exporters<'a> = BTreeMap<&'a str, Vec<ExportedService<'a>>>;
 
-/// Index of a guest, index of a service among the guest's exports, and the service.
-type ExportedService<'a> = (usize, u32, &'a Service);
-
 /// Returns the names in a guest's `bind` that belong to no requirement.
 fn unknown_bindings(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
     let requires = || guest.manifest.requires.iter();
@@ -249,6 +244,9 @@ fn choose<'a>(
                 nearest: nearest_exporter(bound, &local, guests),
             }),
         };
+    }
+    if let Some(granted) = grants::choose(guest, required, exporters, guests) {
+        return granted;
     }
     let are_elsewhere = local.is_empty();
     let chosen = if are_elsewhere {
@@ -331,8 +329,10 @@ fn exporters<'a>(
             let known = exporters.entry(&service.name).or_default();
             // A guest cannot share a service with itself.
             let conflict = known.iter().find(|(other, ..)| {
+                let is_granted = declared.grant.is_some() || guests[*other].grant.is_some();
                 *other == guest
-                    || !share(&guests[*other], declared, service)
+                    || !is_granted
+                        && !share(&guests[*other], declared, service)
                         && !is_required_by_names(&service.name, guests)
             });
             match conflict {
@@ -361,8 +361,8 @@ fn bind(required: &Service, exporters: &[(usize, u32, &Service)]) -> Binding {
         Vec::new()
     };
     // One of the two lists is empty. A call carries the index of a method in the other list.
-    let declared = required.methods.iter().map(|method| &*method.name);
-    let callable: Vec<&str> = declared.chain(methods.iter().map(String::as_str)).collect();
+    let declared = required.methods.iter().map(MethodName::of);
+    let callable: Vec<_> = declared.chain(methods.iter().cloned()).collect();
     Binding {
         exporters: exporters
             .iter()
@@ -394,34 +394,48 @@ fn missing(
     }
 }
 
-/// Returns the names of all methods that at least one exporter has.
-fn all_methods(exporters: &[(usize, u32, &Service)]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+impl MethodName {
+    fn of(method: &Method) -> Self {
+        MethodName {
+            name: method.name.clone(),
+            streams: method.flags.streams(),
+        }
+    }
+}
+
+/// Returns all methods that at least one exporter has. Of equal names the first counts.
+fn all_methods(exporters: &[(usize, u32, &Service)]) -> Vec<MethodName> {
+    let mut methods: Vec<MethodName> = Vec::new();
     for method in exporters
         .iter()
         .flat_map(|(.., exported)| &exported.methods)
     {
-        if !names.contains(&method.name) {
-            names.push(method.name.clone());
+        if methods.iter().all(|known| known.name != method.name) {
+            methods.push(MethodName::of(method));
         }
     }
-    names
+    methods
 }
 
-/// Resolves methods to the exporter's methods by name.
-fn match_methods(required: &[&str], exported: &Service) -> Vec<Option<Target>> {
+/// Resolves methods to the exporter's methods by name. A method that streams in other directions is
+/// another method.
+fn match_methods(required: &[MethodName], exported: &Service) -> Vec<Option<Target>> {
     // A map, because a guest decides how many methods it declares. Of equal names the last counts.
     let mut targets = BTreeMap::new();
     for (index, method) in (0..).zip(&exported.methods) {
         let target = Target {
             method: index,
+            streams: method.flags.streams(),
             deadline_ns: method.deadline_ns,
         };
         targets.insert(&*method.name, target);
     }
     required
         .iter()
-        .map(|name| targets.get(name).copied())
+        .map(|method| {
+            let target = targets.get(&*method.name).copied();
+            target.filter(|target| target.streams == method.streams)
+        })
         .collect()
 }
 
@@ -453,6 +467,3 @@ fn cycle(graph: &DiGraphMap<usize, ()>, component: &[usize]) -> Option<Vec<usize
     path.insert(0, start);
     Some(path)
 }
-
-#[cfg(test)]
-mod tests;

@@ -34,8 +34,8 @@
 //! - Values of enums do not count: a number that the reader's enum lacks is kept.
 //! - Messages of `google/protobuf/*` are known everywhere, so the descriptors omit them. Equal
 //!   names fit. Such a message and a message of another name cannot be compared.
-//! - A unary method of the client must be unary for the exporter. Methods of the client that stream
-//!   do not count: generated clients lack them.
+//! - A method must stream in the same directions for both. Methods that stream and that the option
+//!   `streaming=skip` has left out of the client do not count.
 //!
 //! The client writes requests and the exporter reads them. For responses the roles are swapped.
 
@@ -127,6 +127,8 @@ fn unusable(guest: &str, problem: String) -> SchemaError {
 struct Side<'a> {
     guest: &'a str,
     service: &'a ServiceDescriptorProto,
+    /// The service in the manifest of the guest.
+    declared: &'a Service,
     messages: HashMap<String, &'a DescriptorProto>,
 }
 
@@ -148,13 +150,20 @@ impl<'a> Side<'a> {
             described = described
                 .or(services.find(|known| format!("{scope}{}", known.name()) == service.name));
         }
-        let service =
+        let described =
             described.ok_or_else(|| unusable(guest, format!("they lack {}", service.name)))?;
         Ok(Side {
             guest,
-            service,
+            service: described,
+            declared: service,
             messages,
         })
+    }
+
+    /// Returns true if the manifest has the method.
+    fn declares(&self, method: &str) -> bool {
+        let mut methods = self.declared.methods.iter();
+        methods.any(|declared| declared.name == method)
     }
 
     /// Returns a message by its name in descriptors, which begins with a dot.
@@ -222,8 +231,9 @@ impl Direction {
 impl<'a> Comparison<'a> {
     fn compare_methods(&mut self) -> Result<(), SchemaError> {
         for method in &self.client.service.method {
-            if stream_kind(method) != UNARY {
-                // Generated clients lack methods that stream, so they are never called.
+            let called = stream_kind(method);
+            // `streaming=skip` leaves methods out of the generated client, which never calls them.
+            if called != UNARY && !self.client.declares(method.name()) {
                 continue;
             }
             let mut offered = self.exporter.service.method.iter();
@@ -235,9 +245,9 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             let served = stream_kind(offered);
-            if served != UNARY {
+            if served != called {
                 self.differ(format!(
-                    "method {} is {UNARY} for `{}` and {served} for `{}`",
+                    "method {} is {called} for `{}` and {served} for `{}`",
                     method.name(),
                     self.client.guest,
                     self.exporter.guest

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use parigot_abi::manifest::{Method, MethodFlags};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
@@ -461,15 +462,34 @@ fn fields_of_one_oneof_must_be_in_one_oneof() {
 }
 
 #[test]
-fn a_method_that_streams_for_the_exporter_is_a_difference() {
-    let proto = |response: &str| {
-        format!("package x; service S {{ rpc Do(M) returns ({response}); }} message M {{}}")
+fn a_method_that_streams_in_other_directions_is_a_difference() {
+    let described = |schema, request: &str, response: &str| {
+        let rpc = format!("rpc Do({request}) returns ({response});");
+        let text = format!("package x; service S {{ {rpc} }} message M {{}}");
+        service(schema, set("proto3", &text))
     };
-    assert_eq!(
-        differences(&proto("M"), &proto("stream M")),
-        ["method Do is unary for `app` and a server stream for `store`"]
-    );
-    assert_eq!(differences(&proto("stream M"), &proto("M")), [""; 0]);
+    let kinds = [
+        ("M", "M", "unary"),
+        ("M", "stream M", "a server stream"),
+        ("stream M", "M", "a client stream"),
+        ("stream M", "stream M", "a bidirectional stream"),
+    ];
+    for (request, response, called) in kinds {
+        let mut client = described(1, request, response);
+        let left_out = compare(&client, &described(2, "M", "M"));
+        assert_eq!(left_out, [""; 0], "the client does not declare the method");
+        client.service.methods.push(Method {
+            name: "Do".into(),
+            budget_ns: 0,
+            deadline_ns: 0,
+            flags: MethodFlags::UNARY,
+        });
+        for (request, response, served) in kinds {
+            let text = format!("method Do is {called} for `app` and {served} for `store`");
+            let expected: Vec<_> = (called != served).then_some(text).into_iter().collect();
+            assert_eq!(compare(&client, &described(2, request, response)), expected);
+        }
+    }
 }
 
 #[test]

@@ -46,6 +46,8 @@ impl Intercepted {
                     self.interceptor.lock().record.end(*call, frame);
                 }
             }
+            // Recorded when they were sent.
+            Some(Kind::Open | Kind::Item | Kind::Credit | Kind::End) => {}
             Some(kind) => {
                 if kind == Kind::Launched {
                     self.record_methods(frame);
@@ -65,11 +67,12 @@ impl Intercepted {
     /// The guest's manifest lacks these methods. The host sends them in the launched frame.
     fn record_methods(&mut self, launched: &Frame<'_>) {
         for (index, method) in launched.metadata_pairs().flatten() {
+            let (name, flags) = manifest::MethodFlags::split_name(method);
             let method = manifest::Method {
-                name: method.into(),
+                name: name.into(),
                 budget_ns: 0,
                 deadline_ns: 0,
-                flags: manifest::MethodFlags::default(),
+                flags,
             };
             // The key is the index of the requirement.
             let required = index.parse::<usize>().ok();

@@ -23,7 +23,7 @@ use super::fault::Leg;
 use super::frame::Effect;
 use super::interceptor::Interceptor;
 use super::record::CallIndex;
-use crate::error::{ActiveCall, GuestFault};
+use crate::error::{ActiveCall, GuestFault, Stack};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::log::guest_log::GuestLine;
 
@@ -152,7 +152,7 @@ impl Intercepted {
                 return Err(GuestFault::of_trap(
                     String::new(),
                     CRASH.into(),
-                    String::new(),
+                    Stack::Unknown,
                 ));
             }
         };
@@ -222,6 +222,10 @@ impl GuestInstance for Intercepted {
         self.crashed
             .map(|call| ActiveCall { call, method: None })
             .or_else(|| self.inner.active_call())
+    }
+
+    fn method_name(&self, service: u32, method: u32) -> Option<String> {
+        self.inner.method_name(service, method)
     }
 
     fn has_begun(&self, call: u64) -> bool {

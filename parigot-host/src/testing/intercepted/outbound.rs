@@ -1,6 +1,6 @@
 //! Frames from the guest to the host.
 
-use parigot_abi::frame::LAUNCH_NUMBER;
+use parigot_abi::frame::{LAUNCH_NUMBER, flags};
 use parigot_abi::{Frames, Header, Kind, manifest};
 
 use super::super::fault::Leg;
@@ -57,6 +57,19 @@ impl Intercepted {
             Some(Kind::Cancel) => {
                 if let Some(call) = self.outbound.get(&number) {
                     interceptor.record.cancel(*call, frame);
+                }
+            }
+            Some(kind @ (Kind::Open | Kind::Item | Kind::Credit | Kind::End)) => {
+                let is_to_callee = frame.header.flags & flags::TO_CALLEE != 0;
+                let calls = if is_to_callee {
+                    &self.outbound
+                } else {
+                    &self.inbound
+                };
+                // Else the frame is a lie, or its call has ended.
+                match calls.get(&number) {
+                    Some(call) => interceptor.record.pass(*call, is_to_callee, kind, frame),
+                    None => interceptor.record.note(&self.name, HOST, kind, frame),
                 }
             }
             Some(kind) => interceptor.record.note(&self.name, HOST, kind, frame),

@@ -2,20 +2,25 @@
 
 use std::fs;
 
-use e2e::{App, Ended, debug_guest, guest};
+use e2e::{App, Ended, debug_guest, go_guest, guest};
 
 /// Folder of the guests' crates.
 const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guests");
 
 /// Runs a service in Rust that does this deed while it becomes ready, which fails the start.
 fn fail_by(deed: &str) -> Ended {
+    fail(debug_guest("worker"), deed)
+}
+
+/// Does the same with another build of the service.
+fn fail(worker: Vec<u8>, deed: &str) -> Ended {
     let deployment = format!(
         "[service.worker]\nwasm = \"worker.wasm\"\nenv = {{ READY = {deed:?} }}\n\
          restart = \"never\"\n\
          [service.store]\nwasm = \"store.wasm\"\n"
     );
     let ended = App::new(&deployment)
-        .with("worker.wasm", debug_guest("worker"))
+        .with("worker.wasm", worker)
         .with("store.wasm", guest("store"))
         .run();
     assert_ne!(ended.status, Some(0), "{}", ended.stderr);
@@ -102,4 +107,27 @@ fn a_stack_overflow_has_a_short_backtrace() {
 #[test]
 fn a_guest_out_of_memory_has_a_backtrace() {
     check_backtrace("Grow", "all.push(black_box(vec![1_u8; 1 << 20]))");
+}
+
+#[test]
+fn a_guest_in_go_beyond_its_budget_has_lines() {
+    let ended = fail(go_guest("worker"), "Loop");
+    for (function, text) in [
+        ("main.commit", "func commit("),
+        ("main.worker.Ready", "func (worker) Ready("),
+    ] {
+        let line = line_of("../guests-go/worker/main.go", text);
+        let place = format!("/worker/main.go:{line}");
+        let found = ended.stderr.lines().any(|line| {
+            line.trim().starts_with(&format!("{function} at ")) && line.ends_with(&place)
+        });
+        assert!(found, "no {function} at {place} in\n{}", ended.stderr);
+    }
+    assert!(
+        ended
+            .stderr
+            .contains("(each line is that at which the function begins)"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use e2e::{App, Ended, example, guest, protoc, service};
-use parigot_abi::manifest::{MethodFlags, Service};
+use parigot_abi::manifest::Service;
 use serde_json::{Value, json};
 
 /// Returns the object that `parigot check --format json` writes, and the exit status.
@@ -228,24 +228,6 @@ fn a_guest_that_fails_in_its_init_turn_is_rejected() {
     let expected = "`shop` failed in its init turn: broke the protocol: declared an \
                     invalid name of a service, method or binding: \"no name\"";
     assert_eq!(complaints(&app), [expected]);
-}
-
-#[test]
-fn a_guest_whose_methods_stream_is_rejected() {
-    for (requests, responses) in [(true, false), (false, true), (true, true)] {
-        let mut feed = service("x.Feed");
-        feed.methods[0].flags = MethodFlags::default().with_streams(requests, responses);
-        let app = App::new("")
-            .with_declaring("exporter", &[feed.clone()], &[])
-            .with_declaring("importer", &[], &[feed]);
-        let expected = ["exporter", "importer"].map(|name| {
-            format!(
-                "`{name}` failed in its init turn: declares the method x.Feed/Do, which streams; \
-                 this host runs unary methods only, so generate the code with `streaming=skip`"
-            )
-        });
-        assert_eq!(complaints(&app), expected);
-    }
 }
 
 #[test]

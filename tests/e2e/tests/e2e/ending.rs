@@ -255,6 +255,30 @@ fn a_guest_is_killed_at_the_shutdown_deadline() {
     assert_eq!(ended.status, Some(130));
 }
 
+#[test]
+fn a_guest_without_time_to_exit_is_not_blamed() {
+    // Programs are stopped before the services that they require; the hook of one does not end.
+    let app = App::new(
+        "shutdown_deadline = \"100ms\"\n[service.echo]\nwasm = \"echo.wasm\"\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"sleep:3600000@3600000\"]\n\
+         [program.parting]\nwasm = \"parting.wasm\"\n",
+    );
+    let app = app
+        .with("echo.wasm", go_guest("echo"))
+        .with("driver.wasm", guest("driver"))
+        .with("parting.wasm", guest("parting"));
+    let mut started = app.start();
+    started.wait_for_each(&["sleeping", "asleep"]);
+    started.interrupt();
+    let ended = started.wait();
+    let late = "did not exit within the `shutdown_deadline` of 100ms";
+    let parting = ended.messages_of("parting");
+    assert_eq!(parting.last().map(String::as_str), Some(late));
+    let told = "had no time to exit: the guests before it took the whole of the \
+                `shutdown_deadline` of 100ms; 1 call is unanswered";
+    assert_eq!(ended.messages_of("echo"), ["sleeping", told]);
+}
+
 /// Stops a program with two exit hooks: one calls a service, and one does not end.
 #[track_caller]
 fn check_parting(parting: Vec<u8>, location: &str, goodbye: &str) {

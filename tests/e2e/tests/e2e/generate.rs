@@ -125,12 +125,10 @@ fn errors_have_their_location() {
     let check = |text, expected| check_with(&[], text, expected);
     check_with(
         &["lang=go", "Minput.proto=example.com/s"],
-        "syntax = \"proto3\";\nservice S {\n  rpc A(stream M) returns (M);\n  rpc B(stream M) \
-         returns (M);\n}\nmessage M {}",
-        "input.proto:3:3: method S.A streams its request, which `lang=go` does not support yet; \
-         `streaming=skip` leaves it out\n\
-         input.proto:4:3: method S.B streams its request, which `lang=go` does not support yet; \
-         `streaming=skip` leaves it out",
+        "syntax = \"proto3\";\nservice S {\n  rpc A(M) returns (M);\n  rpc a(M) returns (M);\n  \
+         rpc B(M) returns (M);\n  rpc b(M) returns (M);\n}\nmessage M {}",
+        "input.proto:4:3: method A (input.proto:3:3) and method a are both `A` in Go\n\
+         input.proto:6:3: method B (input.proto:5:3) and method b are both `B` in Go",
     );
     check(
         "syntax = \"proto3\";\nmessage M {\n  Missing m = 1;\n}\n",

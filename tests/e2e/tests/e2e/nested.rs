@@ -78,6 +78,34 @@ fn a_nested_call_inherits_the_remaining_deadline() {
 }
 
 #[test]
+fn the_record_of_a_failed_guest_has_the_callers() {
+    for (language, relay) in both("relay") {
+        let app = App::new(
+            "[service.relay]\nwasm = \"relay.wasm\"\n\
+             [service.tail]\nwasm = \"tail.wasm\"\nenv = { PANIC = \"1\" }\n\
+             [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"echo:1\"]\n",
+        );
+        let ended = app
+            .with("relay.wasm", relay)
+            .with("tail.wasm", guest("tail"))
+            .with("driver.wasm", guest("driver"))
+            .run();
+        let lines: Vec<_> = ended
+            .stderr
+            .lines()
+            .skip_while(|line| !line.contains("told to panic"))
+            .filter(|line| line.starts_with("    called by "))
+            .collect();
+        let [relay, driver] = lines[..] else {
+            panic!("{language}: {}", ended.stderr)
+        };
+        let serves = "    called by relay, which serves echo.v1.Echo/Echo, cal_";
+        assert!(relay.starts_with(serves), "{language}: {}", ended.stderr);
+        assert_eq!(driver, "    called by driver", "{language}");
+    }
+}
+
+#[test]
 fn cancellation_reaches_nested_calls() {
     each(&["echo:60000!1000", "echo:1"], |ended| {
         assert_eq!(

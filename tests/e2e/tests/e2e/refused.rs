@@ -319,7 +319,7 @@ fn an_unknown_key_and_a_wrong_type() {
    · ───
  5 │ args = 7
    ╰────
-  help: known here: wasm, args, env, memory, budget, log, bind
+  help: known here: wasm, args, env, memory, budget, log, bind, providers
 
   × `args` is an integer, expected an array of strings
    ╭─[app.toml:5:8]

@@ -113,3 +113,13 @@ fn guests_ready_together_launch_in_alphabetical_order() {
         .collect();
     assert_eq!(launched, ["d", "greeting", "z", "a", "b", "c"]);
 }
+
+#[test]
+fn a_deployment_of_services_says_that_it_is_ready() {
+    let app = App::new("[service.echo]\nwasm = \"echo.wasm\"\n");
+    let app = app.with("echo.wasm", guest("echo"));
+    let mut started = app.start();
+    started.wait_for("ready: the guests run until the deployment is stopped");
+    started.interrupt();
+    assert_eq!(started.wait().status, Some(130));
+}

@@ -21,7 +21,7 @@ fn put_to_sleep(app: &App, count: usize) -> Started {
 }
 
 /// Statistics of a process from /proc.
-struct Process(u32);
+pub(crate) struct Process(pub(crate) u32);
 
 impl Process {
     fn read(&self, file: &str) -> String {
@@ -29,7 +29,7 @@ impl Process {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    fn resident_kib(&self) -> u64 {
+    pub(crate) fn resident_kib(&self) -> u64 {
         let status = self.read("status");
         let line = status
             .lines()

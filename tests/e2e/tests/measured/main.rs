@@ -9,6 +9,7 @@ mod collector;
 mod go_bars;
 mod idle;
 mod restarts;
+mod streams;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,6 +1,6 @@
 //! Serves load.v1.Store, as the last of a chain of calls. It logs metadata and remaining deadline
 //! of each call, answers after as many milliseconds as the job's amount, and logs when a call is
-//! cancelled.
+//! cancelled. With the variable `PANIC` it panics instead.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ struct Tail;
 
 impl Store for Tail {
     async fn keep(&self, cx: &Context, job: Job) -> Result<Done, Status> {
+        assert!(cx.env("PANIC").is_none(), "told to panic");
         let value = |key| cx.metadata(key).unwrap_or("-");
         let within = cx
             .deadline()

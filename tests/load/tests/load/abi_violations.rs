@@ -97,14 +97,8 @@ const VIOLATIONS: &[(&str, Effect)] = &[
         "kind:11",
         Ends("broke the protocol: sent a frame of kind Item"),
     ),
-    (
-        "kind:12",
-        Ends("broke the protocol: sent a frame of kind Credit"),
-    ),
-    (
-        "kind:13",
-        Ends("broke the protocol: sent a frame of kind End"),
-    ),
+    ("kind:12", Ends("sent a malformed frame: ")),
+    ("kind:13", Ends("sent a malformed frame: ")),
     (
         "kind:1",
         Ends("broke the protocol: sent a frame of kind Start"),

@@ -275,7 +275,13 @@ fn behaviour_h_an_id_parses_as_its_own_type_only() {
     let mut running = trial
         .caller("--lanes 1 --deadline-ms 30000 Nothing*5 Panic Again")
         .start();
-    let line = running.wait_for("told to panic").clone();
+    // The caller logs the failed call at about the same time.
+    let line = loop {
+        let line = running.wait_for("told to panic").clone();
+        if line.service == "work" {
+            break line;
+        }
+    };
     let id: CallId = line
         .call
         .parse()

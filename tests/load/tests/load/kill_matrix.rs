@@ -151,11 +151,8 @@ fn run_beside_a_pair<R>(run: impl FnOnce() -> R) -> R {
 
 fn try_cell(deployed: Deployed, deed: Deed, moment: Moment) {
     let running = |callee, keys| {
-        check_running(
-            deed,
-            moment,
-            Trial::of(deployed, callee, &format!("{MEMORY}\n{keys}")),
-        )
+        let keys = format!("{MEMORY}\n{keys}");
+        check_running(deed, moment, Trial::of(deployed, callee, &keys))
     };
     match moment {
         Moment::Start => check_refused(deed, &start_that_breaks(deed)),
@@ -418,14 +415,14 @@ fn check_counts(deed: Deed, in_background: bool, ended: &Ended) {
             ended.report,
             ended.log()
         );
-        assert!(
-            ended
-                .ran
-                .messages_of("work")
-                .any(|message| message.starts_with("restarted after ")),
-            "{}",
-            ended.log()
-        );
+        let is_restarted = ended
+            .ran
+            .messages_of("work")
+            .any(|message| message.starts_with("restarted after "));
+        // In the background the last call may be answered before the failure. The caller is then
+        // done before the restart.
+        let is_done_before = in_background && refused == 0 && unknown == 2;
+        assert!(is_restarted || is_done_before, "{}", ended.log());
     }
 }
 

@@ -41,7 +41,8 @@ fn fixture() -> Fixture {
 impl Fixture {
     fn store(&self, wasm: &[u8]) -> Entry<'_> {
         let entry = self.cache.entry(&digest(wasm));
-        entry.store(&Module::from_binary(&self.engine, wasm).expect("the bytes must be a module"));
+        let code = self.engine.precompile_module(wasm);
+        entry.store(&code.expect("the bytes must be a module"));
         entry
     }
 

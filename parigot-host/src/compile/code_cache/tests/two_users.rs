@@ -92,7 +92,9 @@ fn cases(root: &Path, engine: &Engine) {
     fs::create_dir(root.join("open/cache")).expect("the folder must be writable");
     let foreign = root.join("foreign/code");
     let cache = Cache::open(&foreign, engine).expect("the folder must be private");
-    let code = Module::from_binary(engine, &module("foreign")).expect("the bytes are a module");
+    let code = engine
+        .precompile_module(&module("foreign"))
+        .expect("the bytes are a module");
     let entry = cache.entry(&digest(&module("own")));
     entry.store(&code);
     assert!(entry.load(engine).is_some(), "the entry must be intact");
@@ -115,7 +117,7 @@ struct Starts {
 
 impl Starts {
     /// Uses a cache as a start does: loads the code, or compiles and stores the module.
-    fn start(&mut self, folder: &Path, engine: &Engine, own: &Module) {
+    fn start(&mut self, folder: &Path, engine: &Engine, own: &[u8]) {
         let Some(cache) = Cache::open(folder, engine) else {
             self.refused += 1;
             return;
@@ -139,7 +141,9 @@ fn another_user_cannot_make_a_start_run_foreign_code() {
     let root = folder.path();
     let engine = Engine::default();
     cases(root, &engine);
-    let own = Module::from_binary(&engine, &module("own")).expect("the bytes are a module");
+    let own = engine
+        .precompile_module(&module("own"))
+        .expect("the bytes are a module");
     // The private folder exists before the attack, so that the link leads to a cache.
     let mut starts = Starts::default();
     starts.start(&root.join("private/code"), &engine, &own);

@@ -80,7 +80,21 @@ fn a_start_is_complete_once_all_are_ready() {
     assert_eq!(lifecycle.ready(1), first([0]));
     assert_eq!(lifecycle.unready(), []);
     assert!(!lifecycle.give_up_start());
+    assert!(!lifecycle.has_become_complete(), "a program reports itself");
     assert_eq!(lifecycle.status(), 0);
+}
+
+#[test]
+fn the_complete_start_of_services_is_reported_once() {
+    let lifecycle = Lifecycle::new(vec![GuestKind::Service; 2], vec![]);
+    let mut reports = Vec::new();
+    for guest in [0, 1] {
+        lifecycle.request_launch(guest);
+        lifecycle.ready(guest);
+        reports.push(lifecycle.has_become_complete());
+    }
+    reports.push(lifecycle.has_become_complete());
+    assert_eq!(reports, [false, true, false]);
 }
 
 #[test]

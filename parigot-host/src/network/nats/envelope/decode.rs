@@ -1,14 +1,17 @@
 //! Decoding and validation of envelopes.
 
 use bytes::Bytes;
+use parigot_abi::Credit;
 use parigot_abi::frame::flags;
 use parigot_abi::id::{CallId, Id, IdType};
+use parigot_abi::manifest::MethodFlags;
 use prost::Message;
 
 use super::body::{Content, Lengths};
 use super::message::{
-    Announcement, Cancel, Envelope, METHODS_BYTES_MAX, PeerId, PeerMessage, ReplyMessage,
-    RequestMessage, SchemaQuery, SchemaReply, Stage, VERSION, WireId,
+    Announcement, Cancel, Envelope, METHODS_BYTES_MAX, OpenStream, PeerId, PeerMessage,
+    ReplyMessage, RequestMessage, SchemaQuery, SchemaReply, Stage, StreamFrame, StreamKind,
+    VERSION, WireId,
 };
 
 /// Longest name of a process, service or method in bytes.
@@ -57,6 +60,12 @@ fn is_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
+/// Checks a method as the launched frame names it.
+fn is_method(method: &str) -> bool {
+    let (name, streams) = MethodFlags::split_name(method);
+    is_name(name) && method[name.len()..] == *streams.name_suffix()
+}
+
 impl WireId {
     /// Returns the id if it is set and has the expected type.
     fn read<T: IdType>(self) -> Option<Id<T>> {
@@ -70,15 +79,17 @@ impl PeerMessage {
     fn is_valid(&self) -> bool {
         match self {
             PeerMessage::Announcement(announcement) => announcement.is_valid(),
-            PeerMessage::Request(request) => {
-                request.call().is_some() && is_name(&request.method) && request.content().is_some()
-            }
+            PeerMessage::Request(request) => request.is_valid(),
             PeerMessage::Reply(reply) => {
                 reply.flags & !u32::from(flags::SERVICE_ERROR) == 0 && reply.content().is_some()
             }
             PeerMessage::Cancel(cancel) => cancel.call().is_some(),
             PeerMessage::SchemaQuery(SchemaQuery { service })
             | PeerMessage::SchemaReply(SchemaReply { service, .. }) => is_name(service),
+            PeerMessage::Stream(frame) => frame.is_valid(),
+            PeerMessage::OpenStreams(open) => {
+                open.streams.iter().all(|stream| stream.call().is_some())
+            }
             PeerMessage::Discovery(_) | PeerMessage::Continue(_) | PeerMessage::Chunk(_) => true,
         }
     }
@@ -90,11 +101,26 @@ impl Announcement {
         is_name(&self.service)
             && self.stage() != Stage::Unspecified
             && methods_bytes <= METHODS_BYTES_MAX
-            && self.methods.iter().all(|method| is_name(method))
+            && self.methods.iter().all(|method| is_method(method))
     }
 }
 
 impl RequestMessage {
+    fn is_valid(&self) -> bool {
+        let streams = MethodFlags(self.streams);
+        let are_known = streams.streams() == streams;
+        self.call().is_some()
+            && is_name(&self.method)
+            && self.content().is_some()
+            && are_known
+            && !(self.covers_first_frame && streams.is_unary())
+    }
+
+    /// Returns the sides that stream.
+    pub(crate) fn streams(&self) -> MethodFlags {
+        MethodFlags(self.streams)
+    }
+
     pub(crate) fn call(&self) -> Option<CallId> {
         self.call.and_then(WireId::read)
     }
@@ -131,6 +157,23 @@ impl ReplyMessage {
 }
 
 impl Cancel {
+    pub(crate) fn call(&self) -> Option<CallId> {
+        self.call.and_then(WireId::read)
+    }
+}
+
+impl StreamFrame {
+    fn is_valid(&self) -> bool {
+        match self.kind() {
+            StreamKind::Unspecified => false,
+            StreamKind::Open | StreamKind::Item => !(self.has_more && self.bytes.is_empty()),
+            StreamKind::Credit => !self.has_more && Credit::read(&self.bytes).is_ok(),
+            StreamKind::End => !self.has_more && self.bytes.is_empty(),
+        }
+    }
+}
+
+impl OpenStream {
     pub(crate) fn call(&self) -> Option<CallId> {
         self.call.and_then(WireId::read)
     }

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use parigot_abi::id::CallId;
+use parigot_abi::manifest::MethodFlags;
 use prost::Message;
 
 use super::body::{Content, Lengths};
 use super::message::{
-    Announcement, Cancel, Envelope, METHODS_BYTES_MAX, PeerId, PeerMessage, ReplyMessage,
-    RequestMessage, Stage, VERSION,
+    Announcement, Cancel, Envelope, METHODS_BYTES_MAX, OpenStream, PeerId, PeerMessage,
+    ReplyMessage, RequestMessage, Stage, VERSION,
 };
 
 /// Fields of a request besides its body.
@@ -18,6 +19,8 @@ pub(crate) struct CallHeader {
     pub(crate) remaining_ns: u64,
     pub(crate) sent_ns: u64,
     pub(crate) has_default_deadline: bool,
+    pub(crate) streams: MethodFlags,
+    pub(crate) covers_first_frame: bool,
 }
 
 impl PeerId {
@@ -72,12 +75,15 @@ impl RequestMessage {
             body_bytes: lengths.total,
             body,
             has_default_deadline: header.has_default_deadline,
+            streams: header.streams.0,
+            covers_first_frame: header.covers_first_frame,
         }
     }
 }
 
 impl ReplyMessage {
-    /// Creates a reply that contains its body or announces the chunks.
+    /// Creates a reply that contains its body or announces the chunks, to a call without stream
+    /// frames.
     pub(crate) fn new(status: u32, flags: u16, content: Content) -> Self {
         let (lengths, body) = content.into_fields();
         let Lengths {
@@ -94,6 +100,16 @@ impl ReplyMessage {
             body_bytes: total,
             body,
             headers_bytes: headers,
+            frames: 0,
+        }
+    }
+}
+
+impl OpenStream {
+    pub(crate) fn new(call: CallId, frames: u64) -> Self {
+        OpenStream {
+            call: Some(call.into()),
+            frames,
         }
     }
 }

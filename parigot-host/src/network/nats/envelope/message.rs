@@ -5,7 +5,7 @@ use parigot_abi::id::{HostId, Id, IdType};
 use prost::Message;
 
 /// Version of the protocol that this host uses.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Limit for the method names of an announcement, in bytes.
 pub(super) const METHODS_BYTES_MAX: usize = 64 << 10;
@@ -46,7 +46,7 @@ pub(crate) struct Envelope {
     /// Name of the sender's process in the deployment.
     #[prost(string, tag = "3")]
     pub(super) process: String,
-    #[prost(oneof = "PeerMessage", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "PeerMessage", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     pub(super) message: Option<PeerMessage>,
 }
 
@@ -62,7 +62,8 @@ pub(crate) enum PeerMessage {
     /// `call`: a call.
     #[prost(message, tag = "6")]
     Request(RequestMessage),
-    /// `inbox`: permission to send the chunks of a request to the sender's `chunks` subject.
+    /// `inbox`: permission to send the chunks of a request to the sender's `chunks` subject. For a
+    /// call that streams, also the permission to send stream frames there.
     #[prost(message, tag = "7")]
     Continue(Continue),
     /// `inbox`: the reply to a call.
@@ -80,6 +81,13 @@ pub(crate) enum PeerMessage {
     /// `inbox`: the schema of a service.
     #[prost(message, tag = "12")]
     SchemaReply(SchemaReply),
+    /// `chunks` from the caller, `inbox` from the callee: a frame of a stream.
+    #[prost(message, tag = "13")]
+    Stream(StreamFrame),
+    /// `chunks` from the caller, `inbox` from the callee: the heartbeat of the open streams between
+    /// two processes.
+    #[prost(message, tag = "14")]
+    OpenStreams(OpenStreams),
 }
 
 /// Stage of a service in the sender's process.
@@ -159,6 +167,12 @@ pub(crate) struct RequestMessage {
     /// Set if the caller has set no deadline: then the deadline is a default.
     #[prost(bool, tag = "8")]
     pub(crate) has_default_deadline: bool,
+    /// Sides that stream, as the flags of a method.
+    #[prost(uint32, tag = "9")]
+    pub(super) streams: u32,
+    /// Set if the deadline of a stream covers only the time until the first frame of the callee.
+    #[prost(bool, tag = "10")]
+    pub(crate) covers_first_frame: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -189,6 +203,55 @@ pub(crate) struct ReplyMessage {
     /// Size of the response headers, with which the body begins.
     #[prost(uint32, tag = "7")]
     pub(super) headers_bytes: u32,
+    /// Number of stream frames that the callee has sent before the reply.
+    #[prost(uint64, tag = "8")]
+    pub(crate) frames: u64,
+}
+
+/// A frame of a stream, or a part of it. The last token of the subject is the call id.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct StreamFrame {
+    /// Number of the frame among all frames of its sender in the call, from 0.
+    #[prost(uint64, tag = "1")]
+    pub(crate) number: u64,
+    /// A [`StreamKind`].
+    #[prost(enumeration = "StreamKind", tag = "2")]
+    pub(crate) kind: i32,
+    /// Metadata, item or credit.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(crate) bytes: Bytes,
+    /// Set if the next frame continues the bytes.
+    #[prost(bool, tag = "4")]
+    pub(crate) has_more: bool,
+}
+
+/// Kind of a stream frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum StreamKind {
+    Unspecified = 0,
+    /// Response headers.
+    Open = 1,
+    Item = 2,
+    Credit = 3,
+    /// The end of the requests.
+    End = 4,
+}
+
+/// Open streams between the sender and one other process, in which the sender has the same part.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct OpenStreams {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) streams: Vec<OpenStream>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(crate) struct OpenStream {
+    #[prost(message, optional, tag = "1")]
+    pub(super) call: Option<WireId>,
+    /// Number of stream frames that the sender has sent.
+    #[prost(uint64, tag = "2")]
+    pub(crate) frames: u64,
 }
 
 /// A part of a body. The last token of the subject is the call id.

@@ -1,5 +1,6 @@
 use parigot_abi::frame::flags;
 use parigot_abi::id::{CallId, HostId};
+use parigot_abi::manifest::MethodFlags;
 
 use super::message::WireId;
 use super::*;
@@ -27,6 +28,8 @@ fn request() -> RequestMessage {
         remaining_ns: 3,
         sent_ns: 4,
         has_default_deadline: true,
+        streams: MethodFlags::UNARY,
+        covers_first_frame: false,
     };
     RequestMessage::new(header, Content::Whole(body()))
 }
@@ -77,6 +80,52 @@ fn an_invalid_request_is_rejected() {
             "{invalid:?}"
         );
     }
+}
+
+#[test]
+fn an_invalid_stream_is_rejected() {
+    let frame = |kind: StreamKind, bytes: &'static [u8], has_more| StreamFrame {
+        number: 0,
+        kind: kind.into(),
+        bytes: bytes.into(),
+        has_more,
+    };
+    assert!(read(PeerMessage::Stream(frame(StreamKind::Item, b"", false))).is_ok());
+    for invalid in [
+        frame(StreamKind::Unspecified, b"", false),
+        frame(StreamKind::Item, b"", true),
+        frame(StreamKind::Credit, b"short", false),
+        frame(StreamKind::Credit, &[0; 16], true),
+        frame(StreamKind::End, b"long", false),
+        StreamFrame {
+            kind: 99,
+            ..frame(StreamKind::Item, b"", false)
+        },
+    ] {
+        let message = PeerMessage::Stream(invalid);
+        assert_eq!(
+            read(message.clone()),
+            Err(DecodeError::Malformed),
+            "{message:?}"
+        );
+    }
+    let mut nameless = OpenStream::new(CallId::from_random(1), 1);
+    nameless.call = None;
+    let streams = vec![nameless];
+    let message = PeerMessage::OpenStreams(OpenStreams { streams });
+    assert_eq!(read(message), Err(DecodeError::Malformed));
+    let mut unary = request();
+    unary.covers_first_frame = true;
+    assert_eq!(
+        read(PeerMessage::Request(unary)),
+        Err(DecodeError::Malformed)
+    );
+    let mut unknown = request();
+    unknown.streams = u32::MAX;
+    assert_eq!(
+        read(PeerMessage::Request(unknown)),
+        Err(DecodeError::Malformed)
+    );
 }
 
 #[test]

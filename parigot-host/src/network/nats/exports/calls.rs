@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use parigot_abi::id::CallId;
+use parigot_abi::manifest::MethodFlags;
 
 use super::call_times::CallTimes;
 use super::{Export, Exports, RequestHeader};
@@ -10,12 +11,13 @@ use crate::error::Failure;
 use crate::network::event_queue::GatewayEvent;
 use crate::network::message::{Reply, Request, ReturnAddress};
 use crate::network::nats::chunks::{STALL_MAX, TransferId, TransferProgress};
-use crate::network::nats::context::NatsContext;
+use crate::network::nats::context::{NatsContext, ReplyHead};
 use crate::network::nats::envelope::{
     Body, BodyParts, Chunk, Content, Continue, PeerId, PeerMessage, RequestMessage,
 };
 use crate::network::nats::inbound_calls::{INBOUND_BYTES_MAX, InboundCall, InboundLimit};
 use crate::network::nats::send_budget::SEND_BYTES_MAX;
+use crate::network::nats::stream::{NatsStream, Part};
 use crate::network::nats::subjects::call_of;
 use crate::network::nats::unexpected::Unexpected;
 
@@ -44,6 +46,7 @@ impl Exports {
             is_whole: matches!(content, Content::Whole(_)),
             accepted_ns: times.accepted_ns,
             deadline_ns: times.deadline_ns,
+            stream: new_stream(request.streams(), times.accepted_ns),
         };
         if let Err(failure) = export.accept(context, call, inbound, &times) {
             export.stats.errors += 1;
@@ -55,18 +58,42 @@ impl Exports {
             method: request.method.clone(),
             deadline_ns: times.deadline_ns,
             has_default_deadline: request.has_default_deadline,
+            streams: request.streams(),
+            covers_first_frame: request.covers_first_frame,
         };
+        if header.covers_first_frame {
+            // The kernel has the deadline, and ends it at the first frame.
+            export.calls.forget_deadline(call);
+        }
         let host = peer.host;
+        self.begin_request(context, TransferId { call, host }, header, content);
+        Ok(())
+    }
+
+    /// Passes an accepted request to the gateway, or asks for its chunks.
+    fn begin_request(
+        &mut self,
+        context: &NatsContext,
+        id: TransferId,
+        header: RequestHeader,
+        content: Content,
+    ) {
+        let TransferId { call, host } = id;
+        let to = context.subjects.reply(host, call);
         match content {
-            Content::Whole(body) => self.deliver(context, TransferId { call, host }, header, body),
+            Content::Whole(body) => {
+                // A caller that streams waits for the name of the callee.
+                if !header.streams.is_unary() {
+                    context.send(to, PeerMessage::Continue(Continue {}));
+                }
+                self.deliver(context, id, header, body);
+            }
             Content::Chunked(lengths) => {
-                let begun = self.requests.begin(
-                    TransferId { call, host },
-                    lengths,
-                    times.deadline_ns,
-                    times.accepted_ns,
-                    header,
-                );
+                let now_ns = context.now_ns();
+                let deadline_ns = header.deadline_ns;
+                let begun = self
+                    .requests
+                    .begin(id, lengths, deadline_ns, now_ns, header);
                 match begun {
                     Ok(()) => context.send(to, PeerMessage::Continue(Continue {})),
                     Err(_) => {
@@ -76,7 +103,6 @@ impl Exports {
                 }
             }
         }
-        Ok(())
     }
 
     /// Adds a chunk to a request.
@@ -144,6 +170,8 @@ impl Exports {
                 method: header.method,
                 deadline_ns: header.deadline_ns,
                 has_default_deadline: header.has_default_deadline,
+                streams: header.streams,
+                covers_first_frame: header.covers_first_frame,
                 metadata,
                 payload,
             };
@@ -156,7 +184,7 @@ impl Exports {
     /// Ends an accepted call that cannot run.
     pub(super) fn refuse(&mut self, context: &NatsContext, call: CallId, failure: &Failure) {
         if let Some((service, inbound)) = self.end(call) {
-            context.send_failure(&context.subjects.reply(inbound.from, call), failure);
+            inbound.fail(context, call, failure);
             self.continue_withdrawal(context, &service);
         }
     }
@@ -205,9 +233,17 @@ impl Exports {
             detail,
             payload,
         } = &reply;
+        let head = ReplyHead {
+            status: *status,
+            flags: *flags,
+            frames: inbound.frames(),
+        };
         match Body::with_headers(headers, metadata, detail, payload) {
-            Some(body) => context.send_reply(to, *status, *flags, body),
-            None => context.send_failure(to, &Failure::reply_send_buffer_full(SEND_BYTES_MAX)),
+            Some(body) => context.send_reply(to, head, body),
+            None => {
+                let failure = Failure::reply_send_buffer_full(SEND_BYTES_MAX);
+                inbound.fail(context, call, &failure);
+            }
         }
         self.continue_withdrawal(context, &service);
     }
@@ -234,6 +270,25 @@ impl Exports {
             let inbound = export.calls.end(call)?;
             Some((service.clone(), inbound))
         })
+    }
+}
+
+/// Returns the stream of a call, if the call streams.
+fn new_stream(streams: MethodFlags, now_ns: u64) -> Option<Box<NatsStream>> {
+    let stream = || Box::new(NatsStream::new(Part::Caller, streams, now_ns));
+    (!streams.is_unary()).then(stream)
+}
+
+impl InboundCall {
+    /// Returns the number of stream frames that were sent to the caller.
+    fn frames(&self) -> u64 {
+        self.stream.as_deref().map_or(0, NatsStream::sent)
+    }
+
+    /// Sends a failure as the reply.
+    pub(super) fn fail(&self, context: &NatsContext, call: CallId, failure: &Failure) {
+        let subject = context.subjects.reply(self.from, call);
+        context.send_failure_after(&subject, failure, self.frames());
     }
 }
 

@@ -3,11 +3,13 @@
 mod call_times;
 mod calls;
 mod progress;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
+use parigot_abi::manifest::MethodFlags;
 use tokio::sync::oneshot;
 
 use super::chunks::Transfers;
@@ -74,6 +76,8 @@ struct RequestHeader {
     method: String,
     deadline_ns: u64,
     has_default_deadline: bool,
+    streams: MethodFlags,
+    covers_first_frame: bool,
 }
 
 impl Exports {
@@ -206,10 +210,7 @@ impl Exports {
     pub(super) fn end_all(&mut self, context: &NatsContext) {
         for export in self.services.values_mut() {
             for (call, inbound) in export.calls.end_all() {
-                context.send_failure(
-                    &context.subjects.reply(inbound.from, call),
-                    &Failure::process_left(&context.me.process),
-                );
+                inbound.fail(context, call, &Failure::process_left(&context.me.process));
             }
             export.announce_as(context, Stage::Gone);
         }

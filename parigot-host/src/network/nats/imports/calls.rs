@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use parigot_abi::id::CallId;
 
+use super::sent_stream::SentStream;
 use super::{Import, Imports, ReplyHeader, SentCall};
 use crate::error::Failure;
 use crate::network::event_queue::RemoteEvent;
@@ -11,8 +12,8 @@ use crate::network::message::{Reply, Request};
 use crate::network::nats::chunks::{TransferId, TransferProgress};
 use crate::network::nats::context::NatsContext;
 use crate::network::nats::envelope::{
-    Body, BodyParts, CallHeader, Cancel, Chunk, Content, DecodeError, PeerId, PeerMessage,
-    ReplyMessage, RequestMessage,
+    Body, BodyParts, CallHeader, Chunk, Content, DecodeError, PeerId, PeerMessage, ReplyMessage,
+    RequestMessage,
 };
 use crate::network::nats::send_budget::Permit;
 use crate::network::nats::subjects::call_of;
@@ -32,6 +33,8 @@ impl Imports {
             method,
             deadline_ns,
             has_default_deadline,
+            streams,
+            covers_first_frame,
             metadata,
             payload,
         } = request;
@@ -48,43 +51,49 @@ impl Imports {
             return import.queue.push(RemoteEvent::Failed { id, failure });
         };
         let (content, rest) = context.pack(body);
+        let now_ns = context.now_ns();
         let sent = SentCall {
             call: id,
             service: service.to_owned(),
-            deadline_ns,
+            deadline_ns: if covers_first_frame {
+                u64::MAX
+            } else {
+                deadline_ns
+            },
             // Without chunks the permit ends here: the encoded message has its own permit.
             body: rest.map(|rest| (rest, permit)),
+            stream: SentStream::new(streams, now_ns),
         };
         // Before the message: a reply must find the call.
         self.calls.insert(id.key(), sent);
         let header = CallHeader {
             call: id,
             method,
-            remaining_ns: deadline_ns.saturating_sub(context.now_ns()),
+            remaining_ns: deadline_ns.saturating_sub(now_ns),
             sent_ns: context.clock.wall_ns(),
             has_default_deadline,
+            streams,
+            covers_first_frame,
         };
-        context.send_request(
-            context.subjects.call(service, schema),
-            context.subjects.reply(context.me.host, id),
-            id,
-            PeerMessage::Request(RequestMessage::new(header, content)),
-        );
+        let subject = context.subjects.call(service, schema);
+        context.send_request(subject, id, RequestMessage::new(header, content));
     }
 
     /// Notifies the possible callees of a cancellation. NATS chose the callee, so this process does
-    /// not know which of them has the call.
+    /// not know which of them has the call, unless the callee of a stream has accepted it.
     pub(crate) fn cancel(&mut self, context: &NatsContext, service: &str, call: CallId) {
         self.replies.drop_of(call);
-        let was_pending = self.calls.remove(&call.key()).is_some();
-        let Some(import) = self.services.get(service).filter(|_| was_pending) else {
+        let Some(sent) = self.calls.remove(&call.key()) else {
+            return;
+        };
+        if let Some(callee) = sent.stream.and_then(|stream| stream.callee) {
+            return context.send_cancel(callee, call);
+        }
+        let Some(import) = self.services.get(service) else {
             return;
         };
         for host in import.registry.possible_callees() {
-            context.send(
-                context.subjects.cancel(host),
-                PeerMessage::Cancel(Cancel::new(call)),
-            );
+            context.send_cancel(host, call);
         }
     }
 
@@ -130,8 +139,13 @@ impl Imports {
         peer: &PeerId,
         message: PeerMessage,
     ) -> Result<(), Unexpected> {
-        if let PeerMessage::SchemaReply(reply) = message {
-            return self.compare_schema(context, peer, reply);
+        match message {
+            PeerMessage::SchemaReply(reply) => return self.compare_schema(context, peer, reply),
+            PeerMessage::OpenStreams(open) => {
+                self.open_streams(context, peer, open);
+                return Ok(());
+            }
+            _ => {}
         }
         let call = call_of(subject).ok_or(Unexpected)?;
         // The call may have ended while the message was in transit.
@@ -144,9 +158,16 @@ impl Imports {
         match message {
             PeerMessage::Continue(_) => {
                 // Taken, so that a repeated message does not send the chunks again.
-                let (body, _permit) = sent.body.take().ok_or(Unexpected)?;
-                context.send_chunks(&context.subjects.chunk(peer.host, call), &body);
+                let body = sent.body.take();
+                if let Some((body, _permit)) = &body {
+                    context.send_chunks(&context.subjects.chunk(peer.host, call), body);
+                }
+                match &mut sent.stream {
+                    Some(stream) => stream.accepted(context, peer, call)?,
+                    None => _ = body.ok_or(Unexpected)?,
+                }
             }
+            PeerMessage::Stream(frame) => self.stream_frame(context, call, peer, frame)?,
             PeerMessage::Reply(reply) => self.reply(context, call, peer, &reply)?,
             PeerMessage::Chunk(chunk) => self.reply_chunk(context, call, peer, &chunk)?,
             _ => return Err(Unexpected),
@@ -168,6 +189,16 @@ impl Imports {
         peer: &PeerId,
         reply: &ReplyMessage,
     ) -> Result<(), Unexpected> {
+        let sent = self.calls.get(&call.key());
+        if let Some(stream) = sent.and_then(|sent| sent.stream.as_deref()) {
+            if stream.callee.is_some() && !stream.is_from(peer) {
+                return Err(Unexpected);
+            }
+            if let Err(broken) = stream.stream.check_frames(reply.frames) {
+                self.break_stream(context, call, broken.failure(context, &peer.process));
+                return Ok(());
+            }
+        }
         let header = ReplyHeader {
             status: reply.status,
             flags: reply.flags(),

@@ -2,6 +2,8 @@
 
 mod calls;
 mod compare;
+mod sent_stream;
+mod streams;
 
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use parigot_abi::id::CallId;
 use tracing::Level;
 
 use self::compare::compare;
+use self::sent_stream::SentStream;
 use super::chunks::{STALL_MAX, Transfers};
 use super::context::NatsContext;
 use super::envelope::{
@@ -51,6 +54,8 @@ struct SentCall {
     deadline_ns: u64,
     /// Body to send in chunks when the callee asks, with its share of the send budget.
     body: Option<(Bytes, Permit)>,
+    /// The stream, if the call streams. Boxed, because most calls do not.
+    stream: Option<Box<SentStream>>,
 }
 
 /// Header of a reply, kept until all chunks have arrived.
@@ -288,9 +293,10 @@ impl Imports {
             }
         }
         // The remote cancels each call at its deadline, and the cancellation needs the entry to
-        // notify the callee. One heartbeat later the cancellation has been handled.
+        // notify the callee. One heartbeat later the cancellation has been handled. A stream ends
+        // when its callee is silent.
         let removed_before_ns = now_ns.saturating_sub(HEARTBEAT.as_nanos() as u64);
         self.calls
-            .retain(|_, sent| sent.deadline_ns > removed_before_ns);
+            .retain(|_, sent| sent.stream.is_some() || sent.deadline_ns > removed_before_ns);
     }
 }

@@ -38,6 +38,11 @@ impl FakePeer {
     /// Waits for a discovery message, and announces the service.
     pub(super) fn offer_when_asked(&self, questions: &mut Subscriber) {
         self.client.next(questions);
+        self.announce();
+    }
+
+    /// Announces the service.
+    pub(super) fn announce(&self) {
         let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
         self.publish(
             &self.subjects.ready(SERVICE),
@@ -76,6 +81,8 @@ impl FakePeer {
             remaining_ns,
             sent_ns: self.wall.as_nanos() as u64,
             has_default_deadline: false,
+            streams: MethodFlags::UNARY,
+            covers_first_frame: false,
         }
     }
 
@@ -83,6 +90,17 @@ impl FakePeer {
     pub(super) fn request(&self, number: u128, payload: &str, remaining: Duration) {
         let content = Content::Whole(Body::of(&[], &[], payload.as_bytes()).unwrap());
         self.call(RequestMessage::new(self.header(number, remaining), content));
+    }
+
+    /// Opens a stream.
+    pub(super) fn open(&self, number: u128, streams: MethodFlags) {
+        let header = CallHeader {
+            streams,
+            covers_first_frame: true,
+            ..self.header(number, WAIT_MAX)
+        };
+        let body = Body::of(&[], &[], &[]).unwrap();
+        self.call(RequestMessage::new(header, Content::Whole(body)));
     }
 
     /// Sends the header of a request whose body of `bytes` follows in chunks.

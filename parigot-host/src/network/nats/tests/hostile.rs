@@ -1,6 +1,7 @@
 //! Invalid and unexpected messages.
 
 use super::*;
+use crate::network::nats::envelope::{OpenStream, OpenStreams, StreamFrame, StreamKind};
 
 /// Returns all subjects to which a process subscribes.
 fn subjects(to: HostId) -> Vec<String> {
@@ -34,6 +35,8 @@ fn envelopes() -> Vec<Bytes> {
         remaining_ns: u64::MAX,
         sent_ns: u64::MAX,
         has_default_deadline: false,
+        streams: MethodFlags::UNARY,
+        covers_first_frame: false,
     };
     let gone =
         |service: &str| Announcement::new(service.to_owned(), SCHEMA, Vec::new(), Stage::Gone);
@@ -43,7 +46,16 @@ fn envelopes() -> Vec<Bytes> {
         PeerMessage::Announcement(gone("another.v1.Service")),
         PeerMessage::Discovery(Discovery::default()),
         PeerMessage::Request(RequestMessage::new(
-            header,
+            header.clone(),
+            Content::Whole(Body::of(b"m", b"", b"p").unwrap()),
+        )),
+        PeerMessage::Request(RequestMessage::new(
+            CallHeader {
+                call: call_id(2),
+                streams: MethodFlags::UNARY.with_streams(true, true),
+                covers_first_frame: true,
+                ..header
+            },
             Content::Whole(Body::of(b"m", b"", b"p").unwrap()),
         )),
         PeerMessage::Continue(Continue {}),
@@ -54,6 +66,15 @@ fn envelopes() -> Vec<Bytes> {
             bytes: Bytes::from_static(b"x"),
         }),
         PeerMessage::Cancel(Cancel::new(call_id(1))),
+        PeerMessage::Stream(StreamFrame {
+            number: 0,
+            kind: StreamKind::Item.into(),
+            bytes: Bytes::from_static(b"x"),
+            has_more: true,
+        }),
+        PeerMessage::OpenStreams(OpenStreams {
+            streams: vec![OpenStream::new(call_id(1), u64::MAX)],
+        }),
     ];
     messages
         .into_iter()
@@ -88,8 +109,10 @@ fn a_process_survives_any_message_on_any_subject() {
     let from = loop {
         match gateway.next() {
             GatewayEvent::Call { request, from } if request.id == call_id(7) => break from,
-            // Calls and cancellations of the fake host.
-            GatewayEvent::Call { .. } | GatewayEvent::Cancel { .. } => {}
+            // Calls, streams and cancellations of the fake host.
+            GatewayEvent::Call { .. }
+            | GatewayEvent::Stream { .. }
+            | GatewayEvent::Cancel { .. } => {}
             GatewayEvent::Drained => panic!("the service was not withdrawn"),
         }
     };
@@ -140,7 +163,7 @@ fn fake_processes_leave_room_for_a_real_one() {
 /// Returns a copy of an envelope with another protocol version.
 fn of_version(version: u64, envelope: &Bytes) -> Vec<u8> {
     // Field 1, a varint, comes first, with the present version.
-    assert_eq!(envelope[..2], [8, 2]);
+    assert_eq!(envelope[..2], [8, 3]);
     let mut bytes = vec![8];
     prost::encoding::encode_varint(version, &mut bytes);
     bytes.extend_from_slice(&envelope[2..]);
@@ -156,7 +179,7 @@ fn another_protocol_version_is_refused_by_name() {
     let late = FakePeer::on(&client, "late");
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
     let envelope = of_version(1, &late.me.write(PeerMessage::Announcement(announcement)));
-    let text = "process `late` uses version 1 of the network protocol, and this process uses 2: \
+    let text = "process `late` uses version 1 of the network protocol, and this process uses 3: \
                 run the same version of parigot in both";
     // Repeated, because the process may not have subscribed yet.
     let told = loop {
@@ -179,6 +202,8 @@ fn another_protocol_version_is_refused_by_name() {
         remaining_ns: 1 << 40,
         sent_ns: 0,
         has_default_deadline: false,
+        streams: MethodFlags::UNARY,
+        covers_first_frame: false,
     };
     let request = RequestMessage::new(header, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
     let (subject, reply) = (

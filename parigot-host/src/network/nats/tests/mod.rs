@@ -15,6 +15,7 @@ mod peers;
 mod permissions;
 mod progress;
 mod server;
+mod streams;
 mod tls;
 mod tools;
 
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 use async_nats::Subscriber;
 use bytes::Bytes;
 use parigot_abi::id::{CallId, HostId};
+use parigot_abi::manifest::MethodFlags;
 use parigot_abi::{Cause, Code, Detail};
 
 use self::fake_peer::FakePeer;
@@ -272,6 +274,8 @@ impl Process {
             method: "FetchGreeting".to_owned(),
             deadline_ns: self.clock.monotonic_ns() + WAIT_MAX.as_nanos() as u64,
             has_default_deadline: true,
+            streams: MethodFlags::UNARY,
+            covers_first_frame: false,
             metadata: Bytes::from_static(b"\x03\0\0\0key\x05\0\0\0value"),
             payload: payload.into(),
         }

@@ -33,6 +33,8 @@ fn graph_of_bindings(bind: &[(&str, &str)], shared: &[String], processes: Proces
         bind: &UNBOUND,
         role: Some(Role::Service),
         process,
+        grants: &[],
+        grant: None,
     };
     let [app, kv_a, kv_b] = processes;
     Graph::of(&[
@@ -43,6 +45,8 @@ fn graph_of_bindings(bind: &[(&str, &str)], shared: &[String], processes: Proces
             bind: &bind,
             role: Some(Role::Program),
             process: app,
+            grants: &[],
+            grant: None,
         },
         exporting("kv-a", kv_a),
         exporting("kv-b", kv_b),

@@ -2,6 +2,7 @@
 
 mod bindings;
 
+use parigot_abi::Manifest;
 use parigot_abi::manifest::{Method, MethodFlags};
 
 use super::*;
@@ -40,6 +41,8 @@ fn declaration<'a>(name: &'a str, manifest: &'a Manifest) -> GuestDeclaration<'a
         bind: &UNBOUND,
         role: role_of(manifest),
         process: None,
+        grants: &[],
+        grant: None,
     }
 }
 
@@ -81,6 +84,8 @@ fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Gra
             bind: &UNBOUND,
             role: role_of(manifest),
             process: None,
+            grants: &[],
+            grant: None,
         })
         .collect();
     Graph::of(&declared)
@@ -122,6 +127,7 @@ fn requirements_and_methods_are_bound_by_name() {
     let target = |method, deadline_ns| {
         Some(Target {
             method,
+            streams: MethodFlags::UNARY,
             deadline_ns,
         })
     };
@@ -207,6 +213,8 @@ fn a_service_required_by_name_has_all_methods() {
             bind: &UNBOUND,
             role: role_of(&newer),
             process: None,
+            grants: &[],
+            grant: None,
         },
         GuestDeclaration {
             name: "old",
@@ -215,10 +223,13 @@ fn a_service_required_by_name_has_all_methods() {
             bind: &UNBOUND,
             role: role_of(&older),
             process: None,
+            grants: &[],
+            grant: None,
         },
     ]);
     let binding = &graph.bindings[0][0];
-    assert_eq!(binding.methods, ["New", "Get", "Put"]);
+    let names: Vec<_> = binding.methods.iter().map(|method| &*method.name).collect();
+    assert_eq!(names, ["New", "Get", "Put"]);
     let places = |exporter: &Exporter| -> Vec<Option<u32>> {
         exporter
             .methods
@@ -246,6 +257,8 @@ fn each_exporter_must_share_and_export_the_service() {
             bind: &UNBOUND,
             role: role_of(&manifest),
             process: None,
+            grants: &[],
+            grant: None,
         },
     ]);
     let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
@@ -374,6 +387,8 @@ fn errors_of_role(role: Role, exports: &[&str]) -> Vec<String> {
         bind: &UNBOUND,
         role: Some(role),
         process: None,
+        grants: &[],
+        grant: None,
     };
     let graph = Graph::of(&[guest]);
     graph.errors.iter().map(GraphError::to_string).collect()
@@ -393,4 +408,34 @@ fn exports_must_match_the_role() {
         assert_eq!(errors_of_role(role, &[]), [""; 0]);
     }
     assert_eq!(errors_of_role(Role::Service, &["x.Store"]), [""; 0]);
+}
+
+#[test]
+fn methods_are_bound_only_if_they_stream_alike() {
+    let streaming = |requests, responses| {
+        let mut service = service("x.S");
+        service.methods[0].flags = MethodFlags::UNARY.with_streams(requests, responses);
+        service
+    };
+    let kinds = [(false, false), (true, false), (false, true), (true, true)];
+    let exporter = Manifest {
+        exports: vec![streaming(true, false)],
+        ..Manifest::default()
+    };
+    for (requests, responses) in kinds {
+        let requirer = Manifest {
+            requires: vec![streaming(requests, responses).into()],
+            ..Manifest::default()
+        };
+        let graph = Graph::of(&[
+            declaration("app", &requirer),
+            declaration("store", &exporter),
+        ]);
+        let [first, second] = &graph.bindings[0][0].exporters[0].methods[..] else {
+            panic!("the service has two methods");
+        };
+        let is_alike = (requests, responses) == (true, false);
+        assert_eq!(first.is_some(), is_alike);
+        assert!(second.is_some(), "other methods are bound");
+    }
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod frames;
 mod metadata;
+mod streams;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -4,10 +4,14 @@
 //! wake-up of a sleeping guest, the deadlines of calls. A test that owns the clock therefore
 //! controls all time.
 
+mod debugger;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+
+pub use self::debugger::DebuggerClock;
 
 /// A source of time. Nanoseconds in a `u64` last for 584 years.
 pub trait Clock: Send + Sync + 'static {

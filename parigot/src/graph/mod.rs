@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use parigot_host::deployment::{Deployment, Process, Role, process_of};
+use parigot_host::deployment::{Deployment, Process, process_of};
 use parigot_host::{GuestReport, StartProblem, check};
 
 use crate::cli::{Drawing, Graph};
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
+use crate::listeners;
 use crate::log::Style;
-use crate::names::{HOST, numbered, requirement_title, role_name};
+use crate::names::{HOST, numbered, of_provider, requirement_title, role_name};
 use crate::report::{self, Problems};
 
 /// Draws a deployment on stdout.
@@ -36,14 +37,15 @@ pub(crate) fn graph(
         let does_not_say = |problem: &&StartProblem| {
             !matches!(
                 problem,
-                StartProblem::Graph(_) | StartProblem::Schema { .. }
+                StartProblem::Graph(_) | StartProblem::Schema { .. } | StartProblem::Edge { .. }
             )
         };
         let problems = report.problems.iter().filter(does_not_say);
         Problems::of_guests(problems, &deployment).print(&Style::TEXT);
         return REFUSED.into();
     }
-    let graph = GuestGraph::of(&report.guests, &deployment.processes);
+    let listeners = listeners::reports(&deployment, &report.guests);
+    let graph = GuestGraph::of(&report.guests, &listeners, &deployment.processes);
     let drawing = match format {
         Drawing::Text => graph.text(),
         Drawing::Dot => graph.dot(),
@@ -52,8 +54,9 @@ pub(crate) fn graph(
     report::print(&drawing, ExitCode::SUCCESS)
 }
 
-/// Guests, and an edge from each guest to each exporter of its requirements.
+/// Guests and listeners, and an edge from each to each exporter of its requirements.
 struct GuestGraph<'a> {
+    /// Guests, then the listeners for clients: the edges of the deployment.
     guests: Vec<Node<'a>>,
     /// Empty if all guests run in one process.
     processes: &'a [Process],
@@ -61,43 +64,52 @@ struct GuestGraph<'a> {
 
 struct Node<'a> {
     guest: &'a GuestReport,
+    /// Role of a guest, or `edge`.
+    role: &'static str,
     /// Name of the guest's process, if there are several.
     process: Option<&'a str>,
     edges: Vec<Edge<'a>>,
 }
 
 struct Edge<'a> {
-    exporter: Exporter,
+    exporter: Exporter<'a>,
     /// Required services, each with the name of its binding if there is one.
     services: Vec<Cow<'a, str>>,
 }
 
 /// Exporter of required services.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Exporter {
+enum Exporter<'a> {
     /// A service that nothing exports.
     Missing,
     Host,
+    /// The provider of this name, which the host serves.
+    Provider(&'a str),
     /// The guest at this index.
     Guest(usize),
 }
 
 impl<'a> GuestGraph<'a> {
-    fn of(guests: &'a [GuestReport], processes: &'a [Process]) -> Self {
+    fn of(
+        guests: &'a [GuestReport],
+        listeners: &'a [GuestReport],
+        processes: &'a [Process],
+    ) -> Self {
         let indexes: BTreeMap<&str, usize> = guests
             .iter()
             .enumerate()
             .map(|(index, guest)| (&*guest.name, index))
             .collect();
-        let node = |guest: &'a GuestReport| {
-            let mut edges: BTreeMap<Exporter, Vec<Cow<'a, str>>> = BTreeMap::new();
+        let node = |guest: &'a GuestReport, is_listener: bool| {
+            let mut edges: BTreeMap<Exporter<'a>, Vec<Cow<'a, str>>> = BTreeMap::new();
             for required in &guest.requires {
                 let guests = required.exporters.iter();
                 let guests = guests.map(|name| Exporter::Guest(indexes[&**name]));
-                let other = match required.exporters.is_empty() {
-                    true if required.is_of_host => Some(Exporter::Host),
-                    true => Some(Exporter::Missing),
-                    false => None,
+                let other = match (&required.provider, required.exporters.is_empty()) {
+                    (Some(provider), _) => Some(Exporter::Provider(provider)),
+                    (None, true) if required.is_of_host => Some(Exporter::Host),
+                    (None, true) => Some(Exporter::Missing),
+                    (None, false) => None,
                 };
                 for exporter in guests.chain(other) {
                     edges
@@ -109,14 +121,26 @@ impl<'a> GuestGraph<'a> {
             let edges = edges
                 .into_iter()
                 .map(|(exporter, services)| Edge { exporter, services });
+            let process = match is_listener {
+                true => listeners::process_of(&guest.name, processes),
+                false => process_of(&guest.name, processes),
+            };
             Node {
                 guest,
-                process: process_of(&guest.name, processes).map(Process::name),
+                role: match is_listener {
+                    true => listeners::ROLE,
+                    false => role_name(guest.role),
+                },
+                process: process.map(Process::name),
                 edges: edges.collect(),
             }
         };
         GuestGraph {
-            guests: guests.iter().map(node).collect(),
+            guests: guests
+                .iter()
+                .map(|guest| node(guest, false))
+                .chain(listeners.iter().map(|listener| node(listener, true)))
+                .collect(),
             processes,
         }
     }
@@ -126,7 +150,7 @@ impl<'a> GuestGraph<'a> {
     fn is_stuck(&self, edge: &Edge<'_>) -> bool {
         match edge.exporter {
             Exporter::Missing => true,
-            Exporter::Host => false,
+            Exporter::Host | Exporter::Provider(_) => false,
             Exporter::Guest(index) => self.guests[index].guest.step.is_none(),
         }
     }
@@ -168,11 +192,12 @@ impl<'a> GuestGraph<'a> {
         text
     }
 
-    fn exporter(&self, edge: &Edge<'_>) -> &'a str {
+    fn exporter(&self, edge: &Edge<'_>) -> Cow<'a, str> {
         match edge.exporter {
-            Exporter::Missing => "(none)",
-            Exporter::Host => HOST,
-            Exporter::Guest(index) => &self.guests[index].guest.name,
+            Exporter::Missing => "(none)".into(),
+            Exporter::Host => HOST.into(),
+            Exporter::Provider(name) => of_provider(name).into(),
+            Exporter::Guest(index) => Cow::Borrowed(&self.guests[index].guest.name),
         }
     }
 
@@ -182,35 +207,32 @@ impl<'a> GuestGraph<'a> {
             "    rankdir = LR".into(),
             "    node [shape = box]".into(),
         ];
-        lines.extend(
-            self.guests
-                .iter()
-                .map(|Node { guest, .. }| match guest.role {
-                    Role::Service if guest.replicas > 1 => {
-                        format!(
-                            "    {:?} [style = rounded, label = {:?}]",
-                            guest.name,
-                            numbered(guest)
-                        )
-                    }
-                    Role::Service => format!("    {:?} [style = rounded]", guest.name),
-                    Role::Program | Role::Worker => format!("    {:?}", guest.name),
-                }),
-        );
+        lines.extend(self.guests.iter().map(|node| {
+            let name = dot_name(node);
+            match node.role {
+                "service" if node.guest.replicas > 1 => {
+                    let label = numbered(node.guest);
+                    format!("    {name:?} [style = rounded, label = {label:?}]")
+                }
+                "service" => format!("    {name:?} [style = rounded]"),
+                listeners::ROLE => format!("    {name:?} [shape = cds]"),
+                _ => format!("    {name:?}"),
+            }
+        }));
         for (index, process) in self.processes.iter().enumerate() {
-            let guests: Vec<_> = process
-                .guests
-                .iter()
-                .map(|name| format!("{name:?}"))
-                .collect();
             let name = process.name();
+            let guests = self.guests.iter();
+            let guests: Vec<_> = guests
+                .filter(|node| node.process == Some(name))
+                .map(|node| format!("{:?}", dot_name(node)))
+                .collect();
             let guests = guests.join("; ");
             lines.push(format!(
                 "    subgraph cluster{index} {{ label = {name:?}; {guests} }}"
             ));
         }
         lines.extend(self.edges().map(|(index, edge)| {
-            let from = &self.guests[index].guest.name;
+            let from = dot_name(&self.guests[index]);
             let to = self.exporter(edge);
             let services = edge.services.join("\\n");
             let colour = if self.is_stuck(edge) {
@@ -232,9 +254,10 @@ impl<'a> GuestGraph<'a> {
             self.guests
                 .iter()
                 .enumerate()
-                .map(|(index, Node { guest, .. })| match guest.role {
-                    Role::Service => format!("    guest{index}([\"{}\"])", numbered(guest)),
-                    Role::Program | Role::Worker => format!("    guest{index}[\"{}\"]", guest.name),
+                .map(|(index, node)| match node.role {
+                    "service" => format!("    guest{index}([\"{}\"])", numbered(node.guest)),
+                    listeners::ROLE => format!("    guest{index}>\"{}\"]", dot_name(node)),
+                    _ => format!("    guest{index}[\"{}\"]", node.guest.name),
                 }),
         );
         for (index, process) in self.processes.iter().enumerate() {
@@ -259,6 +282,9 @@ impl<'a> GuestGraph<'a> {
             let to = match edge.exporter {
                 Exporter::Missing => "missing[[\"missing\"]]".to_owned(),
                 Exporter::Host => format!("host([\"{HOST}\"])"),
+                Exporter::Provider(name) => {
+                    format!("provider_{name}[(\"{}\")]", of_provider(name))
+                }
                 Exporter::Guest(index) => format!("guest{index}"),
             };
             format!(
@@ -279,177 +305,21 @@ impl<'a> GuestGraph<'a> {
 }
 
 /// Returns a guest's title, `program hello`, and with several processes `program hello in front`.
-fn title(Node { guest, process, .. }: &Node<'_>) -> String {
-    let process = process
+fn title(node: &Node<'_>) -> String {
+    let process = node
+        .process
         .map(|process| format!(" in {process}"))
         .unwrap_or_default();
-    format!("{} {}{process}", role_name(guest.role), numbered(guest))
+    format!("{} {}{process}", node.role, numbered(node.guest))
+}
+
+/// Returns the name of a node in dot. A listener may have the name of a guest.
+fn dot_name<'a>(node: &Node<'a>) -> Cow<'a, str> {
+    match node.role {
+        listeners::ROLE => format!("{} {}", listeners::ROLE, node.guest.name).into(),
+        _ => Cow::Borrowed(&node.guest.name),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use parigot_host::Requirement;
-
-    use super::*;
-
-    fn guest(
-        role: Role,
-        name: &str,
-        step: Option<usize>,
-        requires: &[(&str, Option<&str>)],
-    ) -> GuestReport {
-        let requirement = |(service, exporter): &(&str, Option<&str>)| Requirement {
-            service: (*service).into(),
-            binding: String::new(),
-            exporters: exporter.iter().map(|name| (*name).to_owned()).collect(),
-            is_of_host: false,
-        };
-        let requires = requires.iter().map(requirement).collect();
-        GuestReport {
-            name: name.into(),
-            role,
-            replicas: 1,
-            exports: Vec::new(),
-            requires,
-            step,
-        }
-    }
-
-    fn kitchen() -> Vec<GuestReport> {
-        let service = Role::Service;
-        let program = Role::Program;
-        vec![
-            guest(
-                program,
-                "cook",
-                Some(2),
-                &[
-                    ("x.Stove", Some("stove")),
-                    ("x.Store", Some("store")),
-                    ("x.Oven", Some("stove")),
-                ],
-            ),
-            guest(service, "egg", None, &[("x.Hen", Some("hen"))]),
-            guest(
-                service,
-                "hen",
-                None,
-                &[("x.Egg", Some("egg")), ("x.Grain", None)],
-            ),
-            GuestReport {
-                replicas: 2,
-                ..guest(service, "store", Some(1), &[])
-            },
-            guest(service, "stove", Some(1), &[]),
-        ]
-    }
-
-    #[test]
-    fn text_has_a_line_per_edge_in_launch_order() {
-        let expected = "\
-step   guest             requires
-1      service store x2  -
-1      service stove     -
-2      program cook      -> store   x.Store
-                         -> stove   x.Stove, x.Oven
-never  service egg       -> hen     x.Hen
-never  service hen       -> (none)  x.Grain
-                         -> egg     x.Egg
-";
-        assert_eq!(GuestGraph::of(&kitchen(), &[]).text(), expected);
-    }
-
-    #[test]
-    fn dot_colours_edges_that_prevent_a_launch() {
-        let expected = r#"digraph deployment {
-    rankdir = LR
-    node [shape = box]
-    "cook"
-    "egg" [style = rounded]
-    "hen" [style = rounded]
-    "store" [style = rounded, label = "store x2"]
-    "stove" [style = rounded]
-    "cook" -> "store" [label = "x.Store"]
-    "cook" -> "stove" [label = "x.Stove\nx.Oven"]
-    "egg" -> "hen" [label = "x.Hen", color = red, fontcolor = red]
-    "hen" -> "(none)" [label = "x.Grain", color = red, fontcolor = red]
-    "hen" -> "egg" [label = "x.Egg", color = red, fontcolor = red]
-}
-"#;
-        assert_eq!(GuestGraph::of(&kitchen(), &[]).dot(), expected);
-    }
-
-    #[test]
-    fn mermaid_dots_edges_that_prevent_a_launch() {
-        let expected = r#"graph LR
-    guest0["cook"]
-    guest1(["egg"])
-    guest2(["hen"])
-    guest3(["store x2"])
-    guest4(["stove"])
-    guest0 -- "x.Store" --> guest3
-    guest0 -- "x.Stove<br/>x.Oven" --> guest4
-    guest1 -. "x.Hen" .-> guest2
-    guest2 -. "x.Grain" .-> missing[["missing"]]
-    guest2 -. "x.Egg" .-> guest1
-"#;
-        assert_eq!(GuestGraph::of(&kitchen(), &[]).mermaid(), expected);
-    }
-
-    fn apart() -> Vec<Process> {
-        let text = "manifest_version = 1
-            [program.cook]\nwasm = 'a'\n[service.store]\nwasm = 'a'\n[service.stove]\nwasm = 'a'
-            [process.front]\nguests = ['cook', 'stove']\n[process.back]\nguests = ['store']
-            [network]\nnats = 'nats://a'";
-        Deployment::parse(text, "kitchen.toml".as_ref())
-            .expect("the file must be accepted")
-            .processes
-    }
-
-    #[test]
-    fn guests_of_one_process_are_grouped() {
-        let guests: Vec<_> = kitchen()
-            .into_iter()
-            .filter(|guest| guest.step.is_some())
-            .collect();
-        let text = "\
-step   guest                     requires
-1      service store x2 in back  -
-1      service stove in front    -
-2      program cook in front     -> store  x.Store
-                                 -> stove  x.Stove, x.Oven
-";
-        let dot = r#"digraph deployment {
-    rankdir = LR
-    node [shape = box]
-    "cook"
-    "store" [style = rounded, label = "store x2"]
-    "stove" [style = rounded]
-    subgraph cluster0 { label = "back"; "store" }
-    subgraph cluster1 { label = "front"; "cook"; "stove" }
-    "cook" -> "store" [label = "x.Store"]
-    "cook" -> "stove" [label = "x.Stove\nx.Oven"]
-}
-"#;
-        let mermaid = r#"graph LR
-    guest0["cook"]
-    guest1(["store x2"])
-    guest2(["stove"])
-    subgraph process0["back"]
-        guest1
-    end
-    subgraph process1["front"]
-        guest0
-        guest2
-    end
-    guest0 -- "x.Store" --> guest1
-    guest0 -- "x.Stove<br/>x.Oven" --> guest2
-"#;
-        let processes = apart();
-        let drawing = GuestGraph::of(&guests, &processes);
-        assert_eq!(
-            (&*drawing.text(), &*drawing.dot(), &*drawing.mermaid()),
-            (text, dot, mermaid)
-        );
-    }
-}
+mod tests;
