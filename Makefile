@@ -7,7 +7,8 @@ endif
 
 EXAMPLE := examples/helloworld
 SHOP := examples/shop
-GUESTS := $(EXAMPLE) $(SHOP) tests/guests benches/guests
+STREAMS := examples/streams
+GUESTS := $(EXAMPLE) $(SHOP) $(STREAMS) tests/guests benches/guests
 GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(SHOP) tests/guests-go tests/abi/go docs/samples/go
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
@@ -33,7 +34,7 @@ CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
 
 .NOTPARALLEL:
-.PHONY: help setup tools hello test lint style guests go docs examples interop rust bench soak fuzz
+.PHONY: help setup tools debuggers hello test lint style guests go docs examples interop rust conformance bench soak fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,22 +55,35 @@ $(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server:
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
 	GOBIN=$(@D) go install github.com/nats-io/nats-server/v2@$(NATS_VERSION)
 
+debuggers: ## install gdb and lldb as root, else print the command
+	@missing=; for tool in $(DEBUGGERS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+		if [ -z "$$missing" ]; then exit 0; fi; \
+		install="apt-get install --yes --no-install-recommends$$missing"; \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update && $$install; \
+		else echo "$$missing: missing; run: sudo $$install" >&2; exit 1; fi
+
 hello: setup ## build the host and the example, and run it
 	@echo 'Building the parigot host and the example: 5 to 10 minutes the first time on two cores, most'
 	@echo 'of them for the wasm engine; seconds later on. The example then logs a greeting.'
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) run
 
-tools: setup $(BUF) $(NATS_SERVER) $(STATICCHECK) $(MDBOOK) ## install the tools of the tests into the target folder
+# Debuggers come from the packages of Debian and Ubuntu, which only root can install.
+DEBUGGERS := gdb lldb-19
+
+tools: setup debuggers $(BUF) $(NATS_SERVER) $(STATICCHECK) $(MDBOOK) ## install the tools of the tests into the target folder
 
 test: ## run all checks and tests, and print the time of each step
-	@for step in tools lint guests go docs examples interop rust; do \
+	@for step in tools lint guests go docs examples interop rust conformance; do \
 		start=$$(date +%s); \
 		$(MAKE) --no-print-directory $$step || exit; \
 		echo "make $$step took $$(($$(date +%s) - start)) s"; \
 	done
 
-rust: setup $(BUF) $(NATS_SERVER) ## run the Rust tests of the workspace
-	cargo test --quiet --workspace
+rust: setup debuggers $(BUF) $(NATS_SERVER) ## run the Rust tests of the workspace
+	cargo test --quiet --workspace --no-fail-fast
+
+conformance: setup ## run the conformance suite of Connect against the edge
+	@$(MAKE) --no-print-directory -C tests/conformance unary
 
 interop: setup ## run the tests against other protobuf libraries
 	cd tests/interop && cargo test --quiet
@@ -78,6 +92,7 @@ examples: setup ## run the tests of the examples
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
 	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
 	@$(MAKE) --no-print-directory -C $(SHOP) test
+	@$(MAKE) --no-print-directory -C $(STREAMS) test
 
 lint: setup style ## check formatting, language, lints and documentation
 	cargo fmt --check
@@ -101,6 +116,7 @@ guests: setup ## check guests and SDK compiled for wasm, with each feature on an
 	@$(CLIPPY) --package golden --target $(WASM) $(DENY)
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) generate
 	@$(MAKE) --no-print-directory -C $(SHOP) generate
+	@$(MAKE) --no-print-directory -C $(STREAMS) generate
 	$(CLIPPY) --workspace --features shop-tests/built --test shop $(DENY)
 	@for workspace in $(GUESTS); do \
 		echo "guests in $$workspace"; \
@@ -140,8 +156,9 @@ soak: setup $(NATS_SERVER) fuzz ## run the long tests: SOAK_REQUESTS, SOAK_SECON
 		--test plugin -- --nocapture every_request
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test abi -- --nocapture fuzz
 	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test e2e -- --nocapture interleavings::
+	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --workspace --test e2e -- --nocapture streams::no_item streams::streams_that
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test measured -- --nocapture \
-		budget:: collector:: idle:: overload:: soak::
+		budget:: collector:: idle:: overload:: soak:: streams::
 
 # Without a sanitizer, which only a nightly toolchain has. New inputs are kept in the target folder.
 fuzz: setup $(CARGO_FUZZ) ## search for inputs that break the readers, SOAK_FUZZ_SECONDS for each target

@@ -25,6 +25,10 @@ const PAIR: &str =
 const GO_PAIR: &str =
     "[service.echo]\nwasm = \"go_echo.wasm\"\n[program.caller]\nwasm = \"go_soak.wasm\"\n";
 
+/// A service that streams, and a program that reads one stream.
+const STREAM_PAIR: &str =
+    "[service.feed]\nwasm = \"bench_feed.wasm\"\n[program.reader]\nwasm = \"bench_reader.wasm\"\n";
+
 /// The folder with the compiled guests of the bench.
 pub(crate) struct Guests(PathBuf);
 
@@ -127,6 +131,14 @@ impl Guests {
             p99_ns,
             ..measured
         }
+    }
+
+    /// Runs one round of a stream with as many items as the case has calls.
+    pub(crate) fn round_of_stream(&self, case: Case) -> Measured {
+        let host = self.start(&[STREAM_PAIR, &args(case)].concat());
+        let measured = host.measure(case);
+        host.stop();
+        measured
     }
 
     /// Runs one round of the case between the guests in Go, which do not time single calls.
@@ -246,6 +258,17 @@ mod tests {
             size: 1_000,
             in_flight: 4,
             calls: 64,
+            timed: false,
+        });
+        assert!(measured.cpu_ns > 0.0, "{measured:?}");
+    }
+
+    #[test]
+    fn the_reader_gets_its_items() {
+        let measured = Guests::build().round_of_stream(Case {
+            size: 1_000,
+            in_flight: 1,
+            calls: 1_000,
             timed: false,
         });
         assert!(measured.cpu_ns > 0.0, "{measured:?}");

@@ -17,6 +17,7 @@ mod kill;
 mod measure;
 mod report;
 mod start;
+mod streams;
 mod tokio;
 
 use bench_meter::pin_to_one_core;
@@ -41,6 +42,7 @@ fn run(args: &[String]) {
     };
     let all = [
         calls::measures(),
+        streams::measures(),
         go::measures(),
         crowd::measures(),
         start::measures(),

@@ -12,3 +12,5 @@ pub mod jobs;
 pub mod metadata;
 pub mod program;
 pub mod service;
+pub mod storage;
+pub mod streams;
